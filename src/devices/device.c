@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The device core: init -> features -> status machine -> reset and suspend -> configuration space
+ * -> queue registers -> small queries. The queue loop is in device_queue.c, saved state in
+ * device_state.c. */
+#include "devices/device_internal.h"
+
+void avps_device_event(const struct avps_device *dev, enum avps_event code, uint64_t a, uint64_t b)
+{
+    if (dev->port.sys != NULL && dev->port.sys->event != NULL) {
+        dev->port.sys->event(dev->port.sys_ctx, code, a, b);
+    }
+}
+
+/* ---- features ---- */
+
+/* Features that the core itself serves on every transport. [feat-1.1] */
+static const struct avps_feature device_features[] = {
+    AVPS_FEATURE(AVPS_F_INDIRECT_DESC, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_EVENT_IDX, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_VERSION_1, AVPS_FEATURE_REQUIRED), /* [feat-1.2] */
+    AVPS_FEATURE(AVPS_F_ACCESS_PLATFORM, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_RING_PACKED, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_IN_ORDER, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_ORDER_PLATFORM, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_NOTIFICATION_DATA, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_RING_RESET, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_SUSPEND, AVPS_FEATURE_OFFERED),
+};
+
+static bool feature_needs_are_met(const struct avps_feature *feature,
+                                  const struct avps_features *set)
+{
+    if (feature->needs != 0U && !avps_features_has(set, feature->needs - 1U)) {
+        return false;
+    }
+    return feature->any[0] == 0U || avps_features_has(set, feature->any[0] - 1U) ||
+           avps_features_has(set, feature->any[1] - 1U);
+}
+
+/* Drop what cannot stand in `set` without its needs; once per row suffices for chains of needs. */
+static void features_close(const struct avps_feature *table, size_t count,
+                           struct avps_features *set)
+{
+    for (size_t round = 0; round < count; round++) {
+        for (size_t i = 0; i < count; i++) {
+            if (!feature_needs_are_met(&table[i], set)) {
+                avps_features_remove(set, table[i].bit);
+            }
+        }
+    }
+}
+
+static bool features_are_consistent(const struct avps_feature *table, size_t count,
+                                    const struct avps_features *set)
+{
+    for (size_t i = 0; i < count; i++) {
+        const bool has = avps_features_has(set, table[i].bit);
+
+        if (has ? !feature_needs_are_met(&table[i], set)
+                : (table[i].flags & AVPS_FEATURE_REQUIRED) != 0U) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* [core-2.1] [core-2.3] The offer: core features and the model's, less what is withheld. */
+static void device_offer(struct avps_device *dev, const struct avps_device_config *config,
+                         const struct avps_features *offer)
+{
+    for (size_t i = 0; i < AVPS_COUNT_OF(device_features); i++) {
+        avps_features_add(&dev->offered, device_features[i].bit);
+    }
+    for (size_t i = 0; i < dev->ops->feature_count; i++) {
+        if (avps_features_has(offer, dev->ops->features[i].bit)) {
+            avps_features_add(&dev->offered, dev->ops->features[i].bit);
+        }
+    }
+    if (!config->access_platform) {
+        avps_features_remove(&dev->offered, AVPS_F_ACCESS_PLATFORM); /* [feat-1.3] */
+    }
+    if (!config->order_platform) {
+        avps_features_remove(&dev->offered, AVPS_F_ORDER_PLATFORM);
+    }
+    for (size_t i = 0; i < AVPS_COUNT_OF(dev->offered.word); i++) {
+        dev->offered.word[i] &= ~config->withhold.word[i];
+    }
+    avps_features_add(&dev->offered, AVPS_F_VERSION_1); /* [feat-1.1] */
+    features_close(dev->ops->features, dev->ops->feature_count, &dev->offered);
+}
+
+/* [core-2.2] [core-2.4] Depends on the set alone, so the same set is accepted every time. */
+static bool device_accepts(const struct avps_device *dev, const struct avps_features *set)
+{
+    for (size_t i = 0; i < AVPS_COUNT_OF(set->word); i++) {
+        if ((set->word[i] & ~dev->offered.word[i]) != 0U) {
+            return false; /* I27 */
+        }
+    }
+    if (dev->access_required && !avps_features_has(set, AVPS_F_ACCESS_PLATFORM)) {
+        return false; /* [feat-1.4] */
+    }
+    return features_are_consistent(device_features, AVPS_COUNT_OF(device_features), set) &&
+           features_are_consistent(dev->ops->features, dev->ops->feature_count, set) &&
+           (dev->ops->features_ok == NULL || dev->ops->features_ok(dev, set));
+}
+
+uint32_t avps_device_offered_word(const struct avps_device *dev, uint32_t selector)
+{
+    return selector < AVPS_COUNT_OF(dev->offered.word) ? dev->offered.word[selector] : 0U;
+}
+
+void avps_device_write_features(struct avps_device *dev, uint32_t selector, uint32_t value)
+{
+    if (selector < AVPS_COUNT_OF(dev->wanted.word) &&
+        (dev->status & VIRTIO_STATUS_FEATURES_OK) == 0U && !dev->resetting) {
+        dev->wanted.word[selector] = value;
+    }
+}
+
+/* ---- init ---- */
+
+static bool device_config_is_valid(const struct avps_device_config *config)
+{
+    return config->mem != NULL && (config->mem->region_count != 0U || config->mem->ops != NULL) &&
+           config->queues != NULL && config->queue_count != 0U && config->queue_size_max >= 2U &&
+           config->queue_size_max <= AVPS_QUEUE_SIZE_MAX &&
+           (config->queue_size_max & (config->queue_size_max - 1U)) == 0U;
+}
+
+static void queue_init(struct avps_queue *queue)
+{
+    (void)memset(queue, 0, sizeof *queue);
+    atomic_init(&queue->kicked, false);
+    atomic_init(&queue->kicks, 0U);
+    avps_chain_init(&queue->scratch, queue->segs, AVPS_CHAIN_SEGS);
+}
+
+enum avps_status avps_device_init(struct avps_device *dev, const struct avps_device_ops *ops,
+                                  const struct avps_device_config *config,
+                                  const struct avps_features *offer)
+{
+    AVPS_ASSERT(ops->config_size <= AVPS_CONFIG_SPACE_MAX);
+    if (!device_config_is_valid(config)) {
+        return AVPS_E_PARAM;
+    }
+    (void)memset(dev, 0, sizeof *dev);
+    dev->ops = ops;
+    dev->mem = *config->mem;
+    if (config->port != NULL) {
+        dev->port = *config->port;
+    }
+    dev->queues = config->queues;
+    dev->queue_count = config->queue_count;
+    dev->queue_size_max = config->queue_size_max;
+    dev->access_required = config->access_platform;
+    atomic_init(&dev->spurious, 0U);
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        queue_init(&dev->queues[i]);
+        dev->queues[i].regs.size = dev->queue_size_max;
+    }
+    device_offer(dev, config, offer);
+    return AVPS_OK;
+}
+
+enum avps_status avps_device_attach(struct avps_device *dev, const struct avps_transport_ops *ops,
+                                    void *ctx)
+{
+    if (dev->transport != NULL) {
+        return AVPS_E_STATE;
+    }
+    dev->transport = ops;
+    dev->transport_ctx = ctx;
+    return AVPS_OK;
+}
+
+/* ---- notifications about the device ---- */
+
+static void device_notify_config(struct avps_device *dev)
+{
+    dev->counters.config_interrupts++;
+    if (dev->transport != NULL) {
+        dev->transport->notify_config(dev->transport_ctx);
+    }
+}
+
+bool avps_device_is_live(const struct avps_device *dev)
+{
+    const uint32_t mask = VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET |
+                          VIRTIO_STATUS_FAILED | VIRTIO_STATUS_SUSPEND;
+
+    return (dev->status & mask) == VIRTIO_STATUS_DRIVER_OK && !dev->suspending && !dev->resetting;
+}
+
+static void device_count_fault(struct avps_device *dev, enum avps_status status)
+{
+    static const enum avps_status classes[AVPS_FAULT_CLASSES] = {
+        [AVPS_FAULT_ADDR] = AVPS_E_GUEST_ADDR,
+        [AVPS_FAULT_ACCESS] = AVPS_E_GUEST_ACCESS,
+        [AVPS_FAULT_DESC] = AVPS_E_GUEST_DESC,
+        [AVPS_FAULT_SIZE] = AVPS_E_GUEST_SIZE,
+        [AVPS_FAULT_PROTOCOL] = AVPS_E_GUEST_PROTOCOL};
+
+    for (size_t i = 0; i < AVPS_COUNT_OF(classes); i++) {
+        if (classes[i] == status) {
+            dev->counters.faults[i]++;
+        }
+    }
+}
+
+void avps_device_fault(struct avps_device *dev, enum avps_status status)
+{
+    device_count_fault(dev, status);
+    if ((dev->status & VIRTIO_STATUS_NEEDS_RESET) != 0U) {
+        return;
+    }
+    dev->status |= VIRTIO_STATUS_NEEDS_RESET; /* [core-1.2] */
+    dev->counters.needs_reset++;
+    avps_device_event(dev, AVPS_EVENT_DEVICE_FAULT, (uint64_t)(-(int64_t)status), 0);
+    if ((dev->status & VIRTIO_STATUS_DRIVER_OK) != 0U) {
+        device_notify_config(dev); /* [core-1.3] */
+    }
+}
+
+/* [init-1.4] [init-1.5] While suspended the notification is owed until the device resumes. */
+void avps_device_config_changed(struct avps_device *dev)
+{
+    dev->config_generation++; /* [mmio-1.6] */
+    if ((dev->status & VIRTIO_STATUS_SUSPEND) != 0U) {
+        dev->config_pending = true;
+    } else if (avps_device_is_live(dev)) {
+        device_notify_config(dev);
+    }
+}
+
+/* ---- reset ---- */
+
+static bool device_has_requests(const struct avps_device *dev)
+{
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        if (dev->queues[i].first != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void queue_drop_requests(struct avps_queue *queue)
+{
+    while (queue->first != NULL) {
+        struct avps_request *request = queue->first;
+
+        avps_vq_drop(&queue->vq, &request->chain);
+        queue->first = request->next;
+        request->next = NULL;
+        request->busy = false;
+        request->done = false;
+    }
+    queue->last = NULL;
+}
+
+/* Nothing is in flight: the queue is gone, its registers are as at power-on. [core-5.2] */
+static void device_finish_queue_reset(struct avps_device *dev, uint16_t index)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    const bool was_live = queue->vq.live;
+
+    avps_vq_disable(&queue->vq);
+    queue->vq.fault = AVPS_OK;
+    atomic_store_explicit(&queue->kicked, false, memory_order_relaxed);
+    queue->regs = (struct avps_queue_regs){.size = dev->queue_size_max};
+    if (dev->ops->queue_reset != NULL) {
+        dev->ops->queue_reset(dev, index);
+    }
+    if (was_live && dev->port.event != NULL && dev->port.event->doorbell_detach != NULL) {
+        dev->port.event->doorbell_detach(dev->port.event_ctx, index);
+    }
+}
+
+/* Cancel what is in flight on one or all queues. @return whether that is finished. */
+static bool device_cancel(struct avps_device *dev, uint32_t which)
+{
+    const bool gone = dev->ops->cancel == NULL || dev->ops->cancel(dev, which) == AVPS_OK;
+
+    for (uint16_t i = 0; gone && i < dev->queue_count; i++) {
+        if (which == AVPS_ALL_QUEUES || which == i) {
+            queue_drop_requests(&dev->queues[i]);
+        }
+    }
+    return which == AVPS_ALL_QUEUES ? !device_has_requests(dev) : dev->queues[which].first == NULL;
+}
+
+/* [core-3.1] [core-3.2] [mmio-1.5] */
+static void device_finish_reset(struct avps_device *dev)
+{
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        device_finish_queue_reset(dev, i);
+    }
+    dev->status = 0;
+    dev->resetting = false;
+    dev->suspending = false;
+    dev->config_pending = false;
+    (void)memset(&dev->wanted, 0, sizeof dev->wanted);
+    (void)memset(&dev->accepted, 0, sizeof dev->accepted);
+    dev->reset_generation++;
+    dev->counters.resets++;
+    if (dev->ops->reset != NULL) {
+        dev->ops->reset(dev);
+    }
+    if (dev->transport != NULL) {
+        dev->transport->reset(dev->transport_ctx);
+    }
+    avps_device_event(dev, AVPS_EVENT_RESET, dev->reset_generation, 0);
+}
+
+enum avps_status avps_reset(struct avps_device *dev)
+{
+    if (dev == NULL) {
+        return AVPS_E_PARAM;
+    }
+    dev->resetting = true;
+    if (!device_cancel(dev, AVPS_ALL_QUEUES)) {
+        return AVPS_PENDING;
+    }
+    device_finish_reset(dev);
+    return AVPS_OK;
+}
+
+/* A completion or a cancel may have been what a reset or a suspend waited for. */
+void avps_device_settle(struct avps_device *dev)
+{
+    if (dev->resetting) {
+        if (!device_has_requests(dev)) {
+            device_finish_reset(dev);
+        }
+        return;
+    }
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        if (dev->queues[i].regs.resetting && dev->queues[i].first == NULL) {
+            device_finish_queue_reset(dev, i); /* [mmio-1.12] */
+        }
+    }
+    if (dev->suspending && !device_has_requests(dev)) {
+        dev->suspending = false; /* [init-1.8] */
+        dev->status = (uint8_t)((dev->status & ~VIRTIO_STATUS_DRIVER_OK) | VIRTIO_STATUS_SUSPEND);
+        avps_device_event(dev, AVPS_EVENT_SUSPENDED, 0, 0);
+    }
+}
+
+/* ---- status machine ---- */
+
+static void device_kick_all(struct avps_device *dev)
+{
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        if (dev->queues[i].vq.live) {
+            atomic_store_explicit(&dev->queues[i].kicked, true, memory_order_release);
+        }
+    }
+}
+
+static bool status_enter_features_ok(struct avps_device *dev)
+{
+    if (!device_accepts(dev, &dev->wanted)) {
+        dev->counters.refusals++;
+        avps_device_event(dev, AVPS_EVENT_FEATURES_REFUSED, 0, 0);
+        return false;
+    }
+    dev->accepted = dev->wanted;
+    dev->counters.negotiations++;
+    return true;
+}
+
+static bool status_enter_driver_ok(struct avps_device *dev)
+{
+    const bool resumed = (dev->status & VIRTIO_STATUS_SUSPEND) != 0U;
+
+    dev->status = (uint8_t)((dev->status & ~VIRTIO_STATUS_SUSPEND) | VIRTIO_STATUS_DRIVER_OK);
+    if (resumed) {
+        avps_device_event(dev, AVPS_EVENT_RESUMED, 0, 0); /* [init-1.7] */
+        if (dev->config_pending) {
+            dev->config_pending = false;
+            device_notify_config(dev); /* [init-1.5] */
+        }
+    } else {
+        if (dev->ops->activate != NULL) {
+            dev->ops->activate(dev);
+        }
+        avps_device_event(dev, AVPS_EVENT_DRIVER_OK, dev->accepted.word[0], dev->accepted.word[1]);
+    }
+    device_kick_all(dev); /* chains may have been made available before */
+    return true;
+}
+
+/* [init-1.6] Chains stop being taken now; the bit shows when the last request is back. */
+static bool status_enter_suspend(struct avps_device *dev)
+{
+    if (avps_features_has(&dev->accepted, AVPS_F_SUSPEND) && avps_device_is_live(dev)) {
+        dev->suspending = true;
+        for (uint16_t i = 0; i < dev->queue_count; i++) {
+            avps_device_flush(dev, i);
+        }
+        avps_device_settle(dev);
+    }
+    return false; /* the bit is set by settle */
+}
+
+/* Bits that a driver may set, in the order in which one write is applied: a bit is entered when
+ * all of `needs` are set and `enter` agrees. Everything else in a write is ignored (I16). */
+struct status_rule {
+    uint8_t bit;
+    uint8_t needs;
+    bool (*enter)(struct avps_device *dev);
+};
+
+static const struct status_rule status_rules[] = {
+    {VIRTIO_STATUS_ACKNOWLEDGE, 0, NULL},
+    {VIRTIO_STATUS_DRIVER, VIRTIO_STATUS_ACKNOWLEDGE, NULL},
+    {VIRTIO_STATUS_FEATURES_OK, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER,
+     status_enter_features_ok},
+    {VIRTIO_STATUS_SUSPEND, VIRTIO_STATUS_DRIVER_OK, status_enter_suspend}, /* [init-1.1] */
+    {VIRTIO_STATUS_DRIVER_OK, VIRTIO_STATUS_FEATURES_OK, status_enter_driver_ok},
+    {VIRTIO_STATUS_FAILED, 0, NULL},
+};
+
+uint8_t avps_device_read_status(const struct avps_device *dev)
+{
+    return dev->status;
+}
+
+void avps_device_write_status(struct avps_device *dev, uint32_t value)
+{
+    const uint8_t before = dev->status;
+
+    if (dev->resetting) {
+        return;
+    }
+    if (value == 0U) {
+        (void)avps_reset(dev);
+        return;
+    }
+    for (size_t i = 0; i < AVPS_COUNT_OF(status_rules); i++) {
+        const struct status_rule *rule = &status_rules[i];
+
+        if ((value & rule->bit) == 0U || (before & rule->bit) != 0U ||
+            (dev->status & rule->needs) != rule->needs ||
+            (dev->suspending && rule->bit == VIRTIO_STATUS_SUSPEND)) {
+            continue;
+        }
+        if (rule->enter == NULL || rule->enter(dev)) {
+            dev->status |= rule->bit;
+        }
+    }
+}
+
+/* ---- configuration space ---- */
+
+static void device_config_image(const struct avps_device *dev, uint8_t *image)
+{
+    (void)memset(image, 0, AVPS_CONFIG_SPACE_MAX);
+    if (dev->ops->config_get != NULL) {
+        dev->ops->config_get(dev, image);
+    }
+}
+
+/* [core-4.1] At any time; bytes outside the space read as 0 (I13). */
+void avps_device_config_read(const struct avps_device *dev, uint32_t off, uint8_t *bytes,
+                             uint32_t len)
+{
+    uint8_t image[AVPS_CONFIG_SPACE_MAX];
+
+    (void)memset(bytes, 0, len);
+    if (off >= dev->ops->config_size) {
+        return;
+    }
+    device_config_image(dev, image);
+    const uint32_t room = dev->ops->config_size - off;
+    (void)memcpy(bytes, image + off, len < room ? len : room);
+}
+
+/* [init-1.2] Ignored while suspended; ignored unless all of it is inside the space. */
+void avps_device_config_write(struct avps_device *dev, uint32_t off, const uint8_t *bytes,
+                              uint32_t len)
+{
+    if (dev->ops->config_put == NULL || off >= dev->ops->config_size ||
+        len > dev->ops->config_size - off || dev->resetting ||
+        (dev->status & VIRTIO_STATUS_SUSPEND) != 0U) {
+        return;
+    }
+    dev->ops->config_put(dev, off, bytes, len);
+}
+
+/* ---- queue registers ---- */
+
+struct avps_queue *avps_device_queue(struct avps_device *dev, uint32_t queue)
+{
+    return queue < dev->queue_count ? &dev->queues[queue] : NULL;
+}
+
+/* I14: registers of an enabled queue are frozen. */
+bool avps_device_queue_is_open(const struct avps_device *dev, const struct avps_queue *queue)
+{
+    return !queue->vq.live && !queue->regs.resetting && !dev->resetting;
+}
+
+struct avps_vq_config avps_device_queue_config(const struct avps_device *dev,
+                                               const struct avps_queue_regs *regs)
+{
+    const struct avps_vq_config config = {
+        .size = regs->size,
+        .desc = regs->desc,
+        .driver = regs->driver,
+        .device = regs->device,
+        .packed = avps_device_has(dev, AVPS_F_RING_PACKED),
+        .indirect = avps_device_has(dev, AVPS_F_INDIRECT_DESC),
+        .event_idx = avps_device_has(dev, AVPS_F_EVENT_IDX),
+        .avail_wrap = true,
+        .used_wrap = true,
+    };
+    return config;
+}
+
+/* Enable with the given start position; used by the transports and by a load. */
+enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index,
+                                         const struct avps_vq_config *config)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    const enum avps_status status = config->size <= dev->queue_size_max
+                                        ? avps_vq_enable(&queue->vq, &dev->mem, config)
+                                        : AVPS_E_GUEST_SIZE;
+
+    if (status != AVPS_OK) {
+        device_count_fault(dev, status);
+        avps_device_event(dev, AVPS_EVENT_QUEUE_REFUSED, index, (uint64_t)(-(int64_t)status));
+        return status;
+    }
+    atomic_store_explicit(&queue->kicked, true, memory_order_release);
+    if (dev->port.event != NULL && dev->port.event->doorbell_attach != NULL) {
+        dev->port.event->doorbell_attach(dev->port.event_ctx, index);
+    }
+    return AVPS_OK;
+}
+
+/* [core-6.1] The register file is read now, checked, and copied. */
+void avps_device_enable_queue(struct avps_device *dev, uint16_t index)
+{
+    const struct avps_queue *queue = &dev->queues[index];
+
+    if (avps_device_queue_is_open(dev, queue) && (dev->status & VIRTIO_STATUS_FEATURES_OK) != 0U) {
+        const struct avps_vq_config config = avps_device_queue_config(dev, &queue->regs);
+        (void)avps_device_start_queue(dev, index, &config);
+    }
+}
+
+/* [mmio-1.7] The addresses stay as the driver wrote them. */
+void avps_device_disable_queue(struct avps_device *dev, uint16_t index)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    const struct avps_queue_regs regs = queue->regs;
+
+    if (!queue->vq.live || regs.resetting || dev->resetting) {
+        return;
+    }
+    avps_device_reset_queue(dev, index);
+    if (!queue->regs.resetting) {
+        queue->regs = regs;
+    }
+}
+
+/* [core-5.1] [mmio-1.10] [mmio-1.11] */
+void avps_device_reset_queue(struct avps_device *dev, uint16_t index)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    if (queue->regs.resetting || dev->resetting) {
+        return;
+    }
+    queue->regs.resetting = true;
+    if (device_cancel(dev, index)) {
+        device_finish_queue_reset(dev, index);
+    }
+}
+
+/* ---- queries ---- */
+
+uint32_t avps_device_id(const struct avps_device *dev)
+{
+    return dev->ops->device_id;
+}
+
+uint8_t avps_device_status(const struct avps_device *dev)
+{
+    return dev->status;
+}
+
+const struct avps_features *avps_device_features(const struct avps_device *dev)
+{
+    return &dev->accepted;
+}
+
+const struct avps_device_counters *avps_device_counters(const struct avps_device *dev)
+{
+    return &dev->counters;
+}
+
+const struct avps_queue_counters *avps_queue_counters(const struct avps_device *dev, uint16_t queue)
+{
+    return queue < dev->queue_count ? &dev->queues[queue].counters : NULL;
+}

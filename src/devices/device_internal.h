@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a device model and a transport see of the device core. A model fills one `avps_device_ops`;
+ * the status machine, negotiation, the queue loop, resets and saved state are written once, in
+ * device.c. */
+#ifndef AVPS_DEVICE_INTERNAL_H
+#define AVPS_DEVICE_INTERNAL_H
+
+#include <string.h>
+
+#include "avps/device.h"
+#include "devices/state.h"
+#include "virtqueue/wire.h"
+
+#define VIRTIO_STATUS_ACKNOWLEDGE 1U
+#define VIRTIO_STATUS_DRIVER      2U
+#define VIRTIO_STATUS_DRIVER_OK   4U
+#define VIRTIO_STATUS_FEATURES_OK 8U
+#define VIRTIO_STATUS_SUSPEND     16U
+#define VIRTIO_STATUS_NEEDS_RESET 64U
+#define VIRTIO_STATUS_FAILED      128U
+
+#define AVPS_CONFIG_SPACE_MAX 128U
+#define AVPS_ALL_QUEUES       0xffffffffU
+
+/* ---- a device model ---- */
+
+enum avps_feature_flags {
+    AVPS_FEATURE_OFFERED = 0, /* the driver may accept it */
+    AVPS_FEATURE_REQUIRED = 1 /* FEATURES_OK is refused without it */
+};
+
+/* One row of a device's feature table. `needs`: bit + 1 that must come with it, 0 for none;
+ * `any`: bits + 1 of which one must, when any[0] is not 0. */
+struct avps_feature {
+    uint8_t bit;
+    uint8_t flags;
+    uint8_t needs;
+    uint8_t any[2];
+};
+
+#define AVPS_FEATURE(bit, flags)                                                                   \
+    {                                                                                              \
+        (bit), (flags), 0,                                                                         \
+        {                                                                                          \
+            0, 0                                                                                   \
+        }                                                                                          \
+    }
+#define AVPS_FEATURE_NEEDS(bit, flags, needs)                                                      \
+    {                                                                                              \
+        (bit), (flags), (needs) + 1,                                                               \
+        {                                                                                          \
+            0, 0                                                                                   \
+        }                                                                                          \
+    }
+#define AVPS_FEATURE_NEEDS_ANY(bit, flags, a, b)                                                   \
+    {                                                                                              \
+        (bit), (flags), 0,                                                                         \
+        {                                                                                          \
+            (a) + 1, (b) + 1                                                                       \
+        }                                                                                          \
+    }
+#define AVPS_FEATURE_NEEDS_AND_ANY(bit, flags, needs, a, b)                                        \
+    {                                                                                              \
+        (bit), (flags), (needs) + 1,                                                               \
+        {                                                                                          \
+            (a) + 1, (b) + 1                                                                       \
+        }                                                                                          \
+    }
+
+enum avps_queue_kind {
+    AVPS_QUEUE_REQUEST, /* chains are taken by the queue loop and handed to `request` */
+    AVPS_QUEUE_SUPPLY   /* buffers for the device: taken when it has something; `supply` says so */
+};
+
+/* The const description of a device model. Optional members may be NULL. */
+struct avps_device_ops {
+    uint32_t device_id;
+    uint32_t config_size; /* bytes of configuration space, <= AVPS_CONFIG_SPACE_MAX */
+    const struct avps_feature *features; /* its own bits */
+    size_t feature_count;
+
+    /* Kind of a queue; NULL: all are AVPS_QUEUE_REQUEST. */
+    enum avps_queue_kind (*queue_kind)(const struct avps_device *dev, uint16_t queue);
+    /* Fill the whole configuration image (config_size bytes, zeroed before). */
+    void (*config_get)(const struct avps_device *dev, uint8_t *image);
+    /* The driver wrote `len` bytes at `off`, inside the space. NULL: read-only. */
+    void (*config_put)(struct avps_device *dev, uint32_t off, const uint8_t *bytes, uint32_t len);
+    /* May refuse a negotiated set beyond what the table says. NULL: accept. */
+    bool (*features_ok)(const struct avps_device *dev, const struct avps_features *set);
+    /* DRIVER_OK was set, or a state loaded: features are final. */
+    void (*activate)(struct avps_device *dev);
+    /* Storage for the next request of an asynchronous device. NULL op: the queue's own chain.
+     * NULL result: none free, the queue waits for a completion. */
+    struct avps_request *(*get_request)(struct avps_device *dev, uint16_t queue);
+    /* Serve one chain.
+     *  AVPS_OK      answered: it is returned with chain->written bytes.
+     *  AVPS_PENDING kept; avps_device_complete returns it (only from get_request's storage).
+     *  AVPS_AGAIN   nothing done: it is put back, the queue waits for avps_device_retry.
+     *  guest fault  unanswerable: the device is faulted.
+     *  other        host fault: counted, returned with what was written. */
+    enum avps_status (*request)(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
+    /* A supply queue has been kicked. */
+    void (*supply)(struct avps_device *dev, uint16_t queue);
+    /* Background work at every poll; returns whether there is more. */
+    bool (*work)(struct avps_device *dev, uint32_t budget);
+    /* Abandon requests in flight of one queue, or AVPS_ALL_QUEUES.
+     *  AVPS_OK: no buffer is touched from now on; AVPS_PENDING: each will be completed. */
+    enum avps_status (*cancel)(struct avps_device *dev, uint32_t queue);
+    /* Forget everything that the driver said. Called after queues are stopped. */
+    void (*reset)(struct avps_device *dev);
+    /* Forget what belongs to one queue. */
+    void (*queue_reset)(struct avps_device *dev, uint16_t queue);
+    /* State of its own. A load marks `state->failed` for anything it does not accept. */
+    void (*save)(struct avps_device *dev, struct avps_state *state);
+    void (*load)(struct avps_device *dev, struct avps_state *state);
+};
+
+/* What every init does first. `offer`: the model's own bits that this configuration can serve;
+ * bits whose needs are not offered are left out [core-2.1]. Checks `config` and the counts. */
+enum avps_status avps_device_init(struct avps_device *dev, const struct avps_device_ops *ops,
+                                  const struct avps_device_config *config,
+                                  const struct avps_features *offer);
+
+/* Whether chains may be taken and notifications sent. */
+bool avps_device_is_live(const struct avps_device *dev);
+
+/* Whether the driver accepted a feature. */
+static inline bool avps_device_has(const struct avps_device *dev, unsigned int bit)
+{
+    return avps_features_has(&dev->accepted, bit);
+}
+
+/* The guest broke the protocol: latch DEVICE_NEEDS_RESET [core-1.2] [core-1.3]. */
+void avps_device_fault(struct avps_device *dev, enum avps_status status);
+
+/* The configuration changed: generation, notification. */
+void avps_device_config_changed(struct avps_device *dev);
+
+/* Return an asynchronous request's chain. Drops nothing: the caller has checked that it is its own
+ * and current. Wakes the embedder when called outside a poll. */
+void avps_device_complete(struct avps_device *dev, struct avps_request *request);
+
+/* Look at a queue again at the next poll; wakes the embedder when called outside a poll. */
+void avps_device_retry(struct avps_device *dev, uint16_t queue);
+
+/* Whether a queue is live: enabled by the driver, on a live device, without a fault. */
+bool avps_device_queue_is_live(const struct avps_device *dev, uint16_t queue);
+
+/* Supply queues: take and return chains on the device's own account.
+ *  pop: AVPS_OK; AVPS_EMPTY also when the queue is not live; faults are latched here. */
+enum avps_status avps_device_pop(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
+void avps_device_unpop(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
+void avps_device_push(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
+/* Publish what was pushed and send the notification that the driver wants. */
+void avps_device_flush(struct avps_device *dev, uint16_t queue);
+/* Ask for kicks on a supply queue that ran dry. @return true if buffers came in meanwhile. */
+bool avps_device_starve(struct avps_device *dev, uint16_t queue);
+
+/* Finish a reset, queue reset or suspend that waited for requests in flight. */
+void avps_device_settle(struct avps_device *dev);
+
+/* What the register file asks for, with a new queue's position. */
+struct avps_vq_config avps_device_queue_config(const struct avps_device *dev,
+                                               const struct avps_queue_regs *regs);
+
+/* Activate a queue from a checked configuration; a load resumes with it at a position. */
+enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index,
+                                         const struct avps_vq_config *config);
+
+/* Coded event to the embedder. */
+void avps_device_event(const struct avps_device *dev, enum avps_event code, uint64_t a, uint64_t b);
+
+/* Monotonic time, 0 without a clock. */
+static inline uint64_t avps_device_now_ns(const struct avps_device *dev)
+{
+    return dev->port.sys != NULL && dev->port.sys->now_ns != NULL
+               ? dev->port.sys->now_ns(dev->port.sys_ctx)
+               : 0U;
+}
+
+/* ---- a transport ---- */
+
+struct avps_transport_ops {
+    void (*notify_queue)(void *ctx, uint16_t queue);
+    void (*notify_config)(void *ctx);
+    void (*batch_end)(void *ctx);
+    void (*reset)(void *ctx); /* interrupt state back to none */
+};
+
+/* Attach; AVPS_E_STATE if there is one. */
+enum avps_status avps_device_attach(struct avps_device *dev, const struct avps_transport_ops *ops,
+                                    void *ctx);
+
+/* The status register as the driver reads it: not 0 while a reset is going on. */
+uint8_t avps_device_read_status(const struct avps_device *dev);
+void avps_device_write_status(struct avps_device *dev, uint32_t value);
+uint32_t avps_device_offered_word(const struct avps_device *dev, uint32_t selector);
+void avps_device_write_features(struct avps_device *dev, uint32_t selector, uint32_t value);
+void avps_device_config_read(const struct avps_device *dev, uint32_t off, uint8_t *bytes,
+                             uint32_t len);
+void avps_device_config_write(struct avps_device *dev, uint32_t off, const uint8_t *bytes,
+                              uint32_t len);
+
+/* The queue, or NULL for an index that does not exist. */
+struct avps_queue *avps_device_queue(struct avps_device *dev, uint32_t queue);
+/* Whether the driver may write its registers now. */
+bool avps_device_queue_is_open(const struct avps_device *dev, const struct avps_queue *queue);
+void avps_device_enable_queue(struct avps_device *dev, uint16_t queue);
+/* Stop a queue (QueueReady 0) or reset it (QueueReset 1). */
+void avps_device_disable_queue(struct avps_device *dev, uint16_t queue);
+void avps_device_reset_queue(struct avps_device *dev, uint16_t queue);
+
+#endif

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The queue loop: doorbells -> pop, serve, push, publish within a budget -> asynchronous completion
+ * -> supply queues. Written once for every device. */
+#include "devices/device_internal.h"
+
+/* ---- doorbells ---- */
+
+void avps_kick(struct avps_device *dev, uint32_t queue, uint16_t notif_data)
+{
+    (void)notif_data; /* a hint that needs no trust: the ring itself tells */
+    if (queue >= dev->queue_count) {
+        (void)atomic_fetch_add_explicit(&dev->spurious, 1U, memory_order_relaxed);
+        return;
+    }
+    (void)atomic_fetch_add_explicit(&dev->queues[queue].kicks, 1U, memory_order_relaxed);
+    atomic_store_explicit(&dev->queues[queue].kicked, true, memory_order_release);
+}
+
+bool avps_has_work(const struct avps_device *dev)
+{
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        if (atomic_load_explicit(&dev->queues[i].kicked, memory_order_acquire)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void queue_count_kicks(struct avps_device *dev, struct avps_queue *queue, bool live)
+{
+    const unsigned int kicks = atomic_exchange_explicit(&queue->kicks, 0U, memory_order_relaxed);
+
+    if (live) {
+        queue->counters.kicks += kicks;
+    } else {
+        dev->counters.spurious_kicks += kicks;
+    }
+}
+
+static void device_wake(struct avps_device *dev)
+{
+    if (!dev->in_poll && dev->port.event != NULL && dev->port.event->wake != NULL) {
+        dev->port.event->wake(dev->port.event_ctx);
+    }
+}
+
+void avps_device_retry(struct avps_device *dev, uint16_t queue)
+{
+    atomic_store_explicit(&dev->queues[queue].kicked, true, memory_order_release);
+    device_wake(dev);
+}
+
+bool avps_device_queue_is_live(const struct avps_device *dev, uint16_t queue)
+{
+    return avps_device_is_live(dev) && dev->queues[queue].vq.live &&
+           dev->queues[queue].vq.fault == AVPS_OK && !dev->queues[queue].regs.resetting;
+}
+
+/* ---- taking and returning chains ---- */
+
+static void queue_fault(struct avps_device *dev, uint16_t index, enum avps_status status)
+{
+    avps_device_event(dev, AVPS_EVENT_QUEUE_FAULT, index, (uint64_t)(-(int64_t)status));
+    avps_device_fault(dev, status);
+}
+
+enum avps_status avps_device_pop(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    if (!avps_device_queue_is_live(dev, index) || dev->paused) {
+        return AVPS_EMPTY;
+    }
+    const enum avps_status status = avps_vq_pop(&queue->vq, chain);
+
+    if (status == AVPS_OK) {
+        queue->counters.chains++;
+        queue->counters.bytes_read += chain->readable_len;
+    } else if (avps_status_is_guest_fault(status)) {
+        queue_fault(dev, index, status);
+    } else if (status != AVPS_EMPTY && status != AVPS_AGAIN) {
+        queue->counters.port_errors++;
+    }
+    return status;
+}
+
+void avps_device_unpop(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    queue->counters.chains--;
+    queue->counters.bytes_read -= chain->readable_len;
+    avps_vq_unpop(&queue->vq, chain);
+}
+
+void avps_device_push(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    if (avps_vq_push(&queue->vq, chain) != AVPS_OK) {
+        queue->counters.port_errors++;
+        avps_vq_drop(&queue->vq, chain);
+        avps_device_fault(dev, AVPS_E_IO); /* the driver would wait for ever: make it reset */
+        return;
+    }
+    queue->counters.used++;
+    queue->counters.written += chain->written;
+}
+
+void avps_device_flush(struct avps_device *dev, uint16_t index)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    bool notify = false;
+
+    if (!queue->vq.live) {
+        return;
+    }
+    if (avps_vq_publish(&queue->vq, &notify) != AVPS_OK) {
+        queue->counters.port_errors++;
+    }
+    if (notify && dev->transport != NULL) {
+        queue->counters.interrupts++;
+        dev->transport->notify_queue(dev->transport_ctx, index);
+    }
+}
+
+bool avps_device_starve(struct avps_device *dev, uint16_t index)
+{
+    bool more = false;
+
+    if (avps_device_queue_is_live(dev, index)) {
+        avps_vq_arm(&dev->queues[index].vq, &more);
+    }
+    return more;
+}
+
+/* ---- asynchronous requests ---- */
+
+static void queue_append(struct avps_queue *queue, struct avps_request *request, uint16_t index)
+{
+    request->next = NULL;
+    request->queue = index;
+    request->busy = true;
+    request->done = false;
+    request->generation++;
+    if (queue->last != NULL) {
+        queue->last->next = request;
+    } else {
+        queue->first = request;
+    }
+    queue->last = request;
+}
+
+static void queue_remove(struct avps_queue *queue, struct avps_request *request)
+{
+    struct avps_request *previous = NULL;
+
+    for (struct avps_request *r = queue->first; r != request; r = r->next) {
+        previous = r;
+    }
+    if (previous != NULL) {
+        previous->next = request->next;
+    } else {
+        queue->first = request->next;
+    }
+    if (queue->last == request) {
+        queue->last = previous;
+    }
+    request->next = NULL;
+    request->busy = false;
+}
+
+/* [feat-1.5] With IN_ORDER a request waits for all before it. */
+static void queue_return_done(struct avps_device *dev, uint16_t index, struct avps_request *request)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    if (!avps_device_has(dev, AVPS_F_IN_ORDER)) {
+        queue_remove(queue, request);
+        avps_device_push(dev, index, &request->chain);
+        return;
+    }
+    request->done = true;
+    while (queue->first != NULL && queue->first->done) {
+        struct avps_request *oldest = queue->first;
+
+        queue_remove(queue, oldest);
+        avps_device_push(dev, index, &oldest->chain);
+    }
+}
+
+void avps_device_complete(struct avps_device *dev, struct avps_request *request)
+{
+    const uint16_t index = request->queue;
+    struct avps_queue *queue = &dev->queues[index];
+
+    if (dev->resetting || queue->regs.resetting) {
+        avps_vq_drop(&queue->vq, &request->chain); /* [core-5.1] neither used nor notified */
+        queue_remove(queue, request);
+        avps_device_settle(dev);
+        return;
+    }
+    queue_return_done(dev, index, request);
+    if (dev->suspending) {
+        avps_device_flush(dev, index);
+        avps_device_settle(dev);
+        return;
+    }
+    avps_device_retry(dev, index); /* publishes, and fills the place that is free now */
+}
+
+/* ---- the loop ---- */
+
+enum queue_step {
+    STEP_NEXT,  /* go on */
+    STEP_EMPTY, /* nothing available */
+    STEP_WAIT   /* something outside must happen first */
+};
+
+static enum queue_step queue_finish(struct avps_device *dev, uint16_t index,
+                                    struct avps_request *request, struct avps_chain *chain,
+                                    enum avps_status status)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    if (status == AVPS_PENDING && request != NULL) {
+        return STEP_NEXT;
+    }
+    if (status == AVPS_AGAIN) {
+        if (request != NULL) {
+            queue_remove(queue, request);
+        }
+        avps_device_unpop(dev, index, chain);
+        return STEP_WAIT;
+    }
+    if (avps_status_is_guest_fault(status)) {
+        if (request != NULL) {
+            queue_remove(queue, request);
+        }
+        avps_vq_drop(&queue->vq, chain);
+        queue->vq.fault = status;
+        queue_fault(dev, index, status);
+        return STEP_WAIT;
+    }
+    if (status != AVPS_OK) {
+        queue->counters.port_errors++;
+    }
+    if (request != NULL) {
+        queue_return_done(dev, index, request);
+    } else {
+        avps_device_push(dev, index, chain);
+    }
+    return STEP_NEXT;
+}
+
+/* Take and serve one chain. */
+static enum queue_step queue_serve(struct avps_device *dev, uint16_t index)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    struct avps_request *request = NULL;
+    struct avps_chain *chain = &queue->scratch;
+
+    if (dev->ops->get_request != NULL) {
+        request = dev->ops->get_request(dev, index);
+        if (request == NULL) {
+            return STEP_WAIT;
+        }
+        chain = &request->chain;
+    }
+    const enum avps_status status = avps_device_pop(dev, index, chain);
+    if (status != AVPS_OK) {
+        if (status == AVPS_AGAIN || status == AVPS_E_IO) {
+            atomic_store_explicit(&queue->kicked, true, memory_order_release);
+        }
+        return status == AVPS_EMPTY ? STEP_EMPTY : STEP_WAIT;
+    }
+    if (request != NULL) {
+        queue_append(queue, request, index);
+    }
+    return queue_finish(dev, index, request, chain, dev->ops->request(dev, index, chain));
+}
+
+/* [I21] At most `*budget` chains. @return whether chains may be left. */
+static bool queue_run(struct avps_device *dev, uint16_t index, uint32_t *budget)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    avps_vq_suppress(&queue->vq);
+    while (*budget != 0U) {
+        const enum queue_step step = queue_serve(dev, index);
+
+        if (step == STEP_WAIT) {
+            return false;
+        }
+        if (step == STEP_EMPTY) {
+            if (dev->paused || !avps_device_starve(dev, index)) {
+                return false;
+            }
+            (*budget)--;
+            continue;
+        }
+        (*budget)--;
+    }
+    return true;
+}
+
+static bool queue_is_request(const struct avps_device *dev, uint16_t index)
+{
+    return dev->ops->queue_kind == NULL || dev->ops->queue_kind(dev, index) == AVPS_QUEUE_REQUEST;
+}
+
+/* [core-1.1] [split-6.5] Nothing is touched unless the queue is live. */
+static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    bool more = false;
+
+    if (!atomic_exchange_explicit(&queue->kicked, false, memory_order_acquire)) {
+        return false;
+    }
+    const bool live = avps_device_queue_is_live(dev, index);
+    queue_count_kicks(dev, queue, live);
+    if (!live) {
+        return false;
+    }
+    if (queue_is_request(dev, index)) {
+        more = queue_run(dev, index, budget);
+    } else if (dev->ops->supply != NULL) {
+        dev->ops->supply(dev, index);
+    }
+    avps_device_flush(dev, index);
+    if (more) {
+        atomic_store_explicit(&queue->kicked, true, memory_order_release);
+    }
+    return more;
+}
+
+static enum avps_poll_result device_poll_result(const struct avps_device *dev, bool more)
+{
+    if (more) {
+        return AVPS_POLL_MORE;
+    }
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        if (dev->queues[i].first != NULL) {
+            return AVPS_POLL_PENDING;
+        }
+    }
+    return avps_has_work(dev) ? AVPS_POLL_PENDING : AVPS_POLL_IDLE;
+}
+
+static void device_batch_end(struct avps_device *dev)
+{
+    dev->counters.spurious_kicks +=
+        atomic_exchange_explicit(&dev->spurious, 0U, memory_order_relaxed);
+    if (dev->transport != NULL && dev->transport->batch_end != NULL) {
+        dev->transport->batch_end(dev->transport_ctx);
+    }
+}
+
+enum avps_poll_result avps_poll(struct avps_device *dev, uint32_t budget)
+{
+    bool more = false;
+
+    if (dev == NULL || dev->in_poll || budget == 0U) {
+        return AVPS_POLL_IDLE; /* I23 */
+    }
+    dev->in_poll = true;
+    if (avps_device_is_live(dev) && dev->ops->work != NULL) {
+        more = dev->ops->work(dev, budget);
+    }
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        uint32_t share = budget;
+        more = queue_poll(dev, i, &share) || more;
+    }
+    device_batch_end(dev);
+    dev->in_poll = false;
+    return device_poll_result(dev, more);
+}
+
+enum avps_poll_result avps_poll_queue(struct avps_device *dev, uint16_t queue, uint32_t budget)
+{
+    if (dev == NULL || queue >= dev->queue_count || budget == 0U) {
+        return AVPS_POLL_IDLE;
+    }
+    if (queue_poll(dev, queue, &budget)) {
+        return AVPS_POLL_MORE;
+    }
+    return dev->queues[queue].first != NULL ? AVPS_POLL_PENDING : AVPS_POLL_IDLE;
+}
+
+/* ---- quiesce ---- */
+
+enum avps_status avps_quiesce(struct avps_device *dev)
+{
+    if (dev == NULL) {
+        return AVPS_E_PARAM;
+    }
+    dev->paused = true;
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        avps_device_flush(dev, i);
+        if (dev->queues[i].vq.live && dev->queues[i].vq.in_flight != 0U) {
+            return AVPS_PENDING;
+        }
+    }
+    return AVPS_OK;
+}
+
+void avps_resume(struct avps_device *dev)
+{
+    dev->paused = false;
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        if (dev->queues[i].vq.live) {
+            atomic_store_explicit(&dev->queues[i].kicked, true, memory_order_release);
+        }
+    }
+    device_wake(dev);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Chain cursors: the only way a device reaches a request's bytes. They hold direction and bounds,
+ * and keep `written` below what was really written (I7, I8, I31). */
+#include "virtqueue/vq_internal.h"
+
+void avps_chain_init(struct avps_chain *chain, struct avps_seg *segs, uint32_t count)
+{
+    *chain = (struct avps_chain){.segs = segs, .seg_cap = count};
+}
+
+/* One contiguous piece under a cursor. */
+struct chain_piece {
+    uint8_t *ptr;
+    avps_gpa gpa;
+    uint32_t len;
+};
+
+/* The piece at (*seg, *off) of at most `limit` bytes; moves the cursor past it. */
+static struct chain_piece chain_next(const struct avps_chain *chain, uint32_t *seg, uint32_t *off,
+                                     uint32_t limit)
+{
+    const struct avps_seg *s = &chain->segs[*seg];
+    const uint32_t room = s->len - *off;
+    struct chain_piece piece = {s->ptr == NULL ? NULL : s->ptr + *off, s->gpa + *off,
+                                limit < room ? limit : room};
+
+    if (piece.len == room) {
+        (*seg)++;
+        *off = 0;
+    } else {
+        *off += piece.len;
+    }
+    return piece;
+}
+
+static enum avps_status chain_copy_in(struct avps_mem *mem, const struct chain_piece *piece,
+                                      uint8_t *dst)
+{
+    if (piece->ptr != NULL) {
+        avps_arch_copy_in(dst, piece->ptr, piece->len);
+        return AVPS_OK;
+    }
+    return mem->ops->read(mem->ctx, piece->gpa, dst, piece->len);
+}
+
+static enum avps_status chain_copy_out(struct avps_mem *mem, const struct chain_piece *piece,
+                                       const uint8_t *src)
+{
+    if (piece->ptr != NULL) {
+        (void)memcpy(piece->ptr, src, piece->len);
+        return AVPS_OK;
+    }
+    return mem->ops->write(mem->ctx, piece->gpa, src, piece->len);
+}
+
+enum avps_status avps_chain_read(struct avps_chain *chain, void *dst, uint32_t len)
+{
+    uint8_t *to = dst;
+
+    if (len > chain->readable_len) {
+        return AVPS_E_GUEST_SIZE;
+    }
+    while (len != 0U) {
+        const struct chain_piece piece = chain_next(chain, &chain->read_seg, &chain->read_off, len);
+        const enum avps_status status = chain_copy_in(chain->mem, &piece, to);
+
+        chain->readable_len -= piece.len;
+        if (status != AVPS_OK) {
+            return status;
+        }
+        to += piece.len;
+        len -= piece.len;
+    }
+    return AVPS_OK;
+}
+
+enum avps_status avps_chain_skip(struct avps_chain *chain, uint32_t len)
+{
+    if (len > chain->readable_len) {
+        return AVPS_E_GUEST_SIZE;
+    }
+    while (len != 0U) {
+        const struct chain_piece piece = chain_next(chain, &chain->read_seg, &chain->read_off, len);
+
+        chain->readable_len -= piece.len;
+        len -= piece.len;
+    }
+    return AVPS_OK;
+}
+
+static enum avps_status chain_write_piece(struct avps_chain *chain, const uint8_t *src,
+                                          uint32_t *len)
+{
+    const struct chain_piece piece = chain_next(chain, &chain->write_seg, &chain->write_off, *len);
+    const enum avps_status status = chain_copy_out(chain->mem, &piece, src);
+
+    chain->writable_len -= piece.len;
+    if (status == AVPS_OK) {
+        chain->written += piece.len;
+    }
+    *len = piece.len;
+    return status;
+}
+
+enum avps_status avps_chain_write(struct avps_chain *chain, const void *src, uint32_t len)
+{
+    const uint8_t *from = src;
+
+    if (len > chain->writable_len) {
+        return AVPS_E_GUEST_SIZE;
+    }
+    while (len != 0U) {
+        uint32_t piece = len;
+        const enum avps_status status = chain_write_piece(chain, from, &piece);
+
+        if (status != AVPS_OK) {
+            return status;
+        }
+        from += piece;
+        len -= piece;
+    }
+    return AVPS_OK;
+}
+
+enum avps_status avps_chain_write_zeroes(struct avps_chain *chain, uint32_t len)
+{
+    static const uint8_t zeroes[64] = {0};
+
+    if (len > chain->writable_len) {
+        return AVPS_E_GUEST_SIZE;
+    }
+    while (len != 0U) {
+        uint32_t piece = len < sizeof zeroes ? len : (uint32_t)sizeof zeroes;
+        const enum avps_status status = chain_write_piece(chain, zeroes, &piece);
+
+        if (status != AVPS_OK) {
+            return status;
+        }
+        len -= piece;
+    }
+    return AVPS_OK;
+}
+
+enum avps_status avps_chain_wrote(struct avps_chain *chain, uint32_t len)
+{
+    if (len > chain->writable_len) {
+        return AVPS_E_GUEST_SIZE;
+    }
+    while (len != 0U) {
+        const struct chain_piece piece =
+            chain_next(chain, &chain->write_seg, &chain->write_off, len);
+
+        chain->writable_len -= piece.len;
+        chain->written += piece.len;
+        len -= piece.len;
+    }
+    return AVPS_OK;
+}
+
+enum avps_status avps_chain_reserve_tail(struct avps_chain *chain, uint32_t len)
+{
+    if (len > chain->writable_len || chain->tail_len != 0U) {
+        return AVPS_E_GUEST_SIZE;
+    }
+    chain->tail_len = len;
+    chain->writable_len -= len;
+    return AVPS_OK;
+}
+
+/* Cursor of the byte that is `back` bytes before the end of the writable half; back >= 1. */
+static void chain_seek_end(const struct avps_chain *chain, uint32_t back, uint32_t *seg,
+                           uint32_t *off)
+{
+    uint32_t i = chain->readable_segs + chain->writable_segs - 1U;
+
+    while (back > chain->segs[i].len) {
+        back -= chain->segs[i].len;
+        i--;
+    }
+    *seg = i;
+    *off = chain->segs[i].len - back;
+}
+
+enum avps_status avps_chain_write_tail(struct avps_chain *chain, const void *src, uint32_t len)
+{
+    const uint8_t *from = src;
+    const bool whole = chain->writable_len == 0U;
+    uint32_t seg = 0;
+    uint32_t off = 0;
+
+    if (len == 0U || len != chain->tail_len) {
+        return AVPS_E_GUEST_SIZE;
+    }
+    chain_seek_end(chain, len, &seg, &off);
+    for (uint32_t left = len; left != 0U;) {
+        const struct chain_piece piece = chain_next(chain, &seg, &off, left);
+        const enum avps_status status = chain_copy_out(chain->mem, &piece, from);
+
+        if (status != AVPS_OK) {
+            return status;
+        }
+        from += piece.len;
+        left -= piece.len;
+    }
+    chain->tail_len = 0;
+    chain->written += whole ? len : 0U;
+    return AVPS_OK;
+}
+
+enum avps_status avps_chain_segments(const struct avps_chain *chain, bool writable,
+                                     struct avps_seg *segs, uint32_t max, uint32_t limit,
+                                     uint32_t *count)
+{
+    uint32_t seg = writable ? chain->write_seg : chain->read_seg;
+    uint32_t off = writable ? chain->write_off : chain->read_off;
+    const uint32_t left = writable ? chain->writable_len : chain->readable_len;
+
+    *count = 0;
+    for (uint32_t rest = limit < left ? limit : left; rest != 0U;) {
+        if (*count == max) {
+            return AVPS_E_NOSPACE;
+        }
+        const struct chain_piece piece = chain_next(chain, &seg, &off, rest);
+
+        if (piece.ptr == NULL) {
+            *count = 0;
+            return AVPS_E_UNSUPPORTED;
+        }
+        segs[*count] = (struct avps_seg){.ptr = piece.ptr, .gpa = piece.gpa, .len = piece.len};
+        (*count)++;
+        rest -= piece.len;
+    }
+    return AVPS_OK;
+}

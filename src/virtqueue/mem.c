@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Guest memory: handles, range checks, translation, chain mapping, ring areas. Every check has the
+ * form `len <= room` on 64 bits, never `addr + len` (I2). */
+#include "virtqueue/vq_internal.h"
+
+static bool mem_region_is_valid(const struct avps_mem_region *region)
+{
+    return region->size != 0U && region->size - 1U <= UINT64_MAX - region->gpa &&
+           region->host != NULL && region->access != 0U &&
+           (region->access & ~(uint32_t)AVPS_ACCESS_RW) == 0U;
+}
+
+enum avps_status avps_mem_init_regions(struct avps_mem *mem, const struct avps_mem_region *regions,
+                                       uint32_t count, const struct avps_mem_ops *ops, void *ctx)
+{
+    if (mem == NULL || regions == NULL || count == 0U || count > 0x80000000U) {
+        return AVPS_E_PARAM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!mem_region_is_valid(&regions[i])) {
+            return AVPS_E_PARAM;
+        }
+        if (i != 0U && (regions[i].gpa < regions[i - 1U].gpa ||
+                        regions[i].gpa - regions[i - 1U].gpa < regions[i - 1U].size)) {
+            return AVPS_E_PARAM;
+        }
+    }
+    *mem = (struct avps_mem){.regions = regions, .region_count = count, .ops = ops, .ctx = ctx};
+    return AVPS_OK;
+}
+
+enum avps_status avps_mem_init_ops(struct avps_mem *mem, const struct avps_mem_ops *ops, void *ctx)
+{
+    if (mem == NULL || ops == NULL) {
+        return AVPS_E_PARAM;
+    }
+    const bool maps =
+        ops->map != NULL && ops->unmap != NULL && ops->pin != NULL && ops->read != NULL;
+    const bool copies = ops->read != NULL && ops->write != NULL;
+
+    if (ops->translate == NULL && !maps && !copies) {
+        return AVPS_E_PARAM;
+    }
+    *mem = (struct avps_mem){.ops = ops, .ctx = ctx};
+    return AVPS_OK;
+}
+
+/* ---- which contract is in force ---- */
+
+static bool mem_can_translate(const struct avps_mem *mem)
+{
+    return mem->region_count != 0U || mem->ops->translate != NULL;
+}
+
+static bool mem_must_map(const struct avps_mem *mem)
+{
+    return !mem_can_translate(mem) && mem->ops->map != NULL && mem->ops->unmap != NULL &&
+           mem->ops->pin != NULL;
+}
+
+/* ---- translation ---- */
+
+/* Row that holds `gpa`, by bisection; region_count if none does. */
+static uint32_t mem_find_region(const struct avps_mem *mem, avps_gpa gpa)
+{
+    uint32_t low = 0;
+    uint32_t high = mem->region_count;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2U;
+        const struct avps_mem_region *region = &mem->regions[middle];
+
+        if (gpa < region->gpa) {
+            high = middle;
+        } else if (gpa - region->gpa >= region->size) {
+            low = middle + 1U;
+        } else {
+            return middle;
+        }
+    }
+    return mem->region_count;
+}
+
+static enum avps_status mem_translate_region(struct avps_mem *mem, avps_gpa gpa,
+                                             enum avps_access access, uint64_t *len, uint8_t **ptr)
+{
+    const uint32_t index = mem_find_region(mem, gpa);
+
+    if (index >= mem->region_count) {
+        return AVPS_E_GUEST_ADDR;
+    }
+    const struct avps_mem_region *region = &mem->regions[index];
+    const uint64_t off = gpa - region->gpa;
+
+    if ((region->access & (uint32_t)access) != (uint32_t)access) {
+        return AVPS_E_GUEST_ACCESS;
+    }
+    mem->last = index;
+    if (*len > region->size - off) {
+        *len = region->size - off;
+    }
+    *ptr = region->host + off;
+    return AVPS_OK;
+}
+
+/* Host pointer of `gpa`; `*len` (at least 1) is clipped to what is contiguous. */
+enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avps_access access,
+                                    uint64_t *len, uint8_t **ptr)
+{
+    const uint64_t wanted = *len;
+
+    if (mem->region_count != 0U) {
+        return mem_translate_region(mem, gpa, access, len, ptr);
+    }
+    const enum avps_status status = mem->ops->translate(mem->ctx, gpa, access, len, ptr);
+    if (status != AVPS_OK) {
+        return status;
+    }
+    return *len != 0U && *len <= wanted && *ptr != NULL ? AVPS_OK : AVPS_E_IO;
+}
+
+static enum avps_status mem_add_seg(struct avps_chain *chain, uint8_t *ptr, avps_gpa gpa,
+                                    uint32_t len, enum avps_access access)
+{
+    const uint32_t n = chain->readable_segs + chain->writable_segs;
+
+    if (n >= chain->seg_cap) {
+        return AVPS_E_GUEST_SIZE; /* I3 */
+    }
+    chain->segs[n] = (struct avps_seg){.ptr = ptr, .gpa = gpa, .len = len};
+    if (access == AVPS_ACCESS_READ) {
+        chain->readable_segs++;
+    } else {
+        chain->writable_segs++;
+    }
+    return AVPS_OK;
+}
+
+/* Add [gpa, gpa + len), len >= 1, to a chain as one segment per contiguous piece. Bounded by the
+ * chain's capacity. Under map or copies only the wrap is checked here; the port checks the rest. */
+enum avps_status avps_mem_add_range(struct avps_chain *chain, avps_gpa gpa, uint32_t len,
+                                    enum avps_access access)
+{
+    if (len - 1U > UINT64_MAX - gpa) {
+        return AVPS_E_GUEST_ADDR;
+    }
+    if (!mem_can_translate(chain->mem)) {
+        return mem_add_seg(chain, NULL, gpa, len, access);
+    }
+    while (len != 0U) {
+        uint64_t piece = len;
+        uint8_t *ptr = NULL;
+        enum avps_status status = avps_mem_translate(chain->mem, gpa, access, &piece, &ptr);
+
+        if (status == AVPS_OK) {
+            status = mem_add_seg(chain, ptr, gpa, (uint32_t)piece, access);
+        }
+        if (status != AVPS_OK) {
+            return status;
+        }
+        gpa += piece;
+        len -= (uint32_t)piece;
+    }
+    return AVPS_OK;
+}
+
+static void mem_inval_readable(const struct avps_chain *chain)
+{
+    const struct avps_mem *mem = chain->mem;
+
+    if (mem->ops->cache_inval == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < chain->readable_segs; i++) {
+        if (chain->segs[i].ptr != NULL) {
+            mem->ops->cache_inval(mem->ctx, chain->segs[i].ptr, chain->segs[i].len);
+        }
+    }
+}
+
+/* The walk is over: map the chain in one call where the contract says so. */
+enum avps_status avps_mem_map_chain(struct avps_chain *chain)
+{
+    struct avps_mem *mem = chain->mem;
+    const uint32_t count = chain->readable_segs + chain->writable_segs;
+
+    if (mem->ops == NULL) {
+        return AVPS_OK;
+    }
+    if (mem_must_map(mem) && count != 0U) {
+        const enum avps_status status =
+            mem->ops->map(mem->ctx, chain->segs, count, chain->readable_segs, &chain->map_handle);
+        if (status != AVPS_OK) {
+            return status;
+        }
+        chain->mapped = true;
+    }
+    mem_inval_readable(chain);
+    return AVPS_OK;
+}
+
+/* Tell the port which bytes the device wrote. */
+static void mem_report_written(const struct avps_chain *chain)
+{
+    const struct avps_mem *mem = chain->mem;
+    const struct avps_seg *seg = &chain->segs[chain->readable_segs];
+
+    for (uint32_t i = 0; i < chain->writable_segs; i++) {
+        if (mem->ops->cache_clean != NULL && seg[i].ptr != NULL) {
+            mem->ops->cache_clean(mem->ctx, seg[i].ptr, seg[i].len);
+        }
+        if (mem->ops->dirty != NULL) {
+            mem->ops->dirty(mem->ctx, seg[i].gpa, seg[i].len);
+        }
+    }
+}
+
+/* The device is done with a chain's bytes. Must precede the used element. */
+void avps_mem_release_chain(struct avps_chain *chain)
+{
+    struct avps_mem *mem = chain->mem;
+
+    if (mem->ops == NULL) {
+        return;
+    }
+    if (mem->ops->dirty != NULL || mem->ops->cache_clean != NULL) {
+        mem_report_written(chain);
+    }
+    if (chain->mapped) {
+        chain->mapped = false;
+        mem->ops->unmap(mem->ctx, chain->map_handle, chain->segs,
+                        chain->readable_segs + chain->writable_segs);
+    }
+}
+
+/* ---- plain copies ---- */
+
+static enum avps_status mem_copy(struct avps_mem *mem, avps_gpa gpa, uint8_t *dst,
+                                 const uint8_t *src, size_t len)
+{
+    while (len != 0U) {
+        uint64_t piece = len;
+        uint8_t *ptr = NULL;
+        const enum avps_access access = dst != NULL ? AVPS_ACCESS_READ : AVPS_ACCESS_WRITE;
+        const enum avps_status status = avps_mem_translate(mem, gpa, access, &piece, &ptr);
+
+        if (status != AVPS_OK) {
+            return status;
+        }
+        if (dst != NULL) {
+            avps_arch_copy_in(dst, ptr, (size_t)piece);
+            dst += piece;
+        } else {
+            (void)memcpy(ptr, src, (size_t)piece);
+            src += piece;
+        }
+        gpa += piece;
+        len -= (size_t)piece;
+    }
+    return AVPS_OK;
+}
+
+enum avps_status avps_mem_read(struct avps_mem *mem, avps_gpa gpa, void *dst, size_t len)
+{
+    if (mem == NULL || (dst == NULL && len != 0U)) {
+        return AVPS_E_PARAM;
+    }
+    if (len == 0U) {
+        return AVPS_OK;
+    }
+    if (len - 1U > UINT64_MAX - gpa) {
+        return AVPS_E_GUEST_ADDR;
+    }
+    if (mem_can_translate(mem)) {
+        return mem_copy(mem, gpa, dst, NULL, len);
+    }
+    return mem->ops->read != NULL ? mem->ops->read(mem->ctx, gpa, dst, len) : AVPS_E_UNSUPPORTED;
+}
+
+enum avps_status avps_mem_write(struct avps_mem *mem, avps_gpa gpa, const void *src, size_t len)
+{
+    enum avps_status status = AVPS_E_UNSUPPORTED;
+
+    if (mem == NULL || (src == NULL && len != 0U)) {
+        return AVPS_E_PARAM;
+    }
+    if (len == 0U) {
+        return AVPS_OK;
+    }
+    if (len - 1U > UINT64_MAX - gpa) {
+        return AVPS_E_GUEST_ADDR;
+    }
+    if (mem_can_translate(mem)) {
+        status = mem_copy(mem, gpa, NULL, src, len);
+    } else if (mem->ops->write != NULL) {
+        status = mem->ops->write(mem->ctx, gpa, src, len);
+    }
+    if (status == AVPS_OK && mem->ops != NULL && mem->ops->dirty != NULL) {
+        mem->ops->dirty(mem->ctx, gpa, len);
+    }
+    return status;
+}
+
+/* ---- ring areas ---- */
+
+static bool mem_has_hooks(const struct avps_mem *mem)
+{
+    return mem->ops != NULL && (mem->ops->dirty != NULL || mem->ops->cache_clean != NULL ||
+                                mem->ops->cache_inval != NULL);
+}
+
+static enum avps_status ring_locate(struct avps_mem *mem, struct avps_ring_area *area,
+                                    enum avps_access access)
+{
+    uint64_t len = area->len;
+    enum avps_status status = AVPS_OK;
+
+    if (mem->region_count == 0U && mem->ops->pin != NULL) {
+        status = mem->ops->pin(mem->ctx, area->gpa, len, access, &area->ptr);
+        area->pinned = status == AVPS_OK;
+        return status == AVPS_OK && area->ptr == NULL ? AVPS_E_IO : status;
+    }
+    if (mem_can_translate(mem)) {
+        status = avps_mem_translate(mem, area->gpa, access, &len, &area->ptr);
+        return status == AVPS_OK && len < area->len ? AVPS_E_GUEST_ADDR : status; /* I15 */
+    }
+    uint8_t probe = 0; /* copies: both ends must be readable */
+    status = mem->ops->read(mem->ctx, area->gpa, &probe, 1);
+    return status == AVPS_OK ? mem->ops->read(mem->ctx, area->gpa + (len - 1U), &probe, 1) : status;
+}
+
+/* An indirect table of `len` bytes: direct when it is one aligned piece of plain memory, else read
+ * entry by entry through avps_mem_read. */
+enum avps_status avps_table_attach(struct avps_mem *mem, struct avps_ring_area *area, avps_gpa gpa,
+                                   uint32_t len)
+{
+    uint64_t piece = len;
+    uint8_t *ptr = NULL;
+
+    *area = (struct avps_ring_area){.gpa = gpa, .len = len};
+    if (len - 1U > UINT64_MAX - gpa) {
+        return AVPS_E_GUEST_ADDR;
+    }
+    if (!mem_can_translate(mem)) {
+        return AVPS_OK;
+    }
+    const enum avps_status status = avps_mem_translate(mem, gpa, AVPS_ACCESS_READ, &piece, &ptr);
+
+    if (status == AVPS_OK && piece == len) {
+        area->ptr = ptr;
+        if (!mem_has_hooks(mem) && ((uintptr_t)ptr & 7U) == 0U) {
+            area->fast = ptr;
+        }
+    }
+    return status;
+}
+
+/* Find and pin one ring area. The caller has checked alignment and wrap. */
+enum avps_status avps_ring_attach(struct avps_mem *mem, struct avps_ring_area *area, avps_gpa gpa,
+                                  uint32_t len, uint32_t align, enum avps_access access)
+{
+    *area = (struct avps_ring_area){.gpa = gpa, .len = len};
+    const enum avps_status status = ring_locate(mem, area, access);
+
+    if (status == AVPS_OK && area->ptr != NULL && !mem_has_hooks(mem) &&
+        ((uintptr_t)area->ptr & (align - 1U)) == 0U) {
+        area->fast = area->ptr;
+    }
+    return status;
+}
+
+void avps_ring_detach(struct avps_mem *mem, struct avps_ring_area *area)
+{
+    if (area->pinned && mem->ops->unpin != NULL) {
+        mem->ops->unpin(mem->ctx, area->gpa, area->len, area->ptr);
+    }
+    *area = (struct avps_ring_area){0};
+}
+
+enum avps_status avps_ring_read_slow(const struct avps_vq *vq, const struct avps_ring_area *area,
+                                     uint32_t off, void *dst, uint32_t len)
+{
+    const struct avps_mem *mem = vq->mem;
+
+    if (area->ptr == NULL) {
+        return avps_mem_read(vq->mem, area->gpa + off, dst, len);
+    }
+    if (mem->ops != NULL && mem->ops->cache_inval != NULL) {
+        mem->ops->cache_inval(mem->ctx, area->ptr + off, len);
+    }
+    avps_arch_copy_in(dst, area->ptr + off, len);
+    return AVPS_OK;
+}
+
+enum avps_status avps_ring_write_slow(const struct avps_vq *vq, const struct avps_ring_area *area,
+                                      uint32_t off, const void *src, uint32_t len)
+{
+    const struct avps_mem *mem = vq->mem;
+    enum avps_status status = AVPS_OK;
+
+    if (area->ptr == NULL) {
+        status = mem->ops->write(mem->ctx, area->gpa + off, src, len);
+    } else {
+        (void)memcpy(area->ptr + off, src, len);
+        if (mem->ops != NULL && mem->ops->cache_clean != NULL) {
+            mem->ops->cache_clean(mem->ctx, area->ptr + off, len);
+        }
+    }
+    if (status == AVPS_OK && mem->ops != NULL && mem->ops->dirty != NULL) {
+        mem->ops->dirty(mem->ctx, area->gpa + off, len);
+    }
+    return status;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packed virtqueue, device side: walk -> used descriptors -> suppression.
+ *
+ *   desc[N] {addr, len, id, flags}: available when AVAIL == wrap and USED != wrap, used when both
+ *   are equal to the wrap counter. The flags of the first used descriptor of a batch are held back
+ *   until publish, so that the driver, which looks at its own next position only, sees the whole
+ *   batch at once.
+ *   driver, device: event structures {off:15 wrap:1, flags:2}.
+ */
+#include "virtqueue/vq_internal.h"
+
+#define DESC_LEN      8U
+#define DESC_ID       12U
+#define DESC_FLAGS    14U
+#define EVENT_FLAGS   2U
+#define EVENT_ENABLE  0U
+#define EVENT_DISABLE 1U
+#define EVENT_DESC    2U
+#define EVENT_MASK    3U
+#define EVENT_OFF     0x7fffU
+
+/* A position in the ring with its wrap counter. */
+struct packed_pos {
+    uint16_t idx;
+    bool wrap;
+};
+
+/* `slots` <= size further on. */
+static struct packed_pos packed_advance(const struct avps_vq *vq, struct packed_pos pos,
+                                        uint32_t slots)
+{
+    const uint32_t idx = (uint32_t)pos.idx + slots;
+
+    if (idx >= vq->size) {
+        pos.idx = (uint16_t)(idx - vq->size);
+        pos.wrap = !pos.wrap;
+    } else {
+        pos.idx = (uint16_t)idx;
+    }
+    return pos;
+}
+
+static bool packed_is_available(uint16_t flags, bool wrap)
+{
+    const bool avail = (flags & VIRTQ_DESC_F_AVAIL) != 0U;
+    const bool used = (flags & VIRTQ_DESC_F_USED) != 0U;
+
+    return avail == wrap && used != wrap;
+}
+
+/* ---- walk ---- */
+
+/* Flags first, once, with acquire (I26); then the rest of the descriptor. [packed-2.2] */
+static enum avps_status packed_load(const struct avps_vq *vq, struct packed_pos pos,
+                                    struct virtq_desc *desc, uint16_t *id)
+{
+    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)pos.idx;
+    uint16_t flags = 0;
+    enum avps_status status = ring_load16_acquire(vq, &vq->desc, off + DESC_FLAGS, &flags);
+
+    if (AVPS_UNLIKELY(status != AVPS_OK)) {
+        return status;
+    }
+    if (!packed_is_available(flags, pos.wrap)) {
+        return AVPS_EMPTY;
+    }
+    status = ring_load_desc(vq, &vq->desc, pos.idx, desc);
+    *id = desc->flags; /* third field of this format */
+    desc->flags = flags;
+    return status;
+}
+
+/* A table: descriptors in order of position; only WRITE counts in it. */
+static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
+                                          const struct avps_ring_area *table, uint32_t entries)
+{
+    for (uint32_t index = 0; index < entries; index++) {
+        struct virtq_desc desc;
+        enum avps_status status = ring_load_desc(vq, table, index, &desc);
+
+        desc.flags = desc.next;
+        if (status == AVPS_OK) {
+            status = chain_add(chain, &desc);
+        }
+        if (status != AVPS_OK) {
+            return status;
+        }
+    }
+    return AVPS_OK;
+}
+
+static enum avps_status packed_indirect(const struct avps_vq *vq, struct avps_chain *chain,
+                                        const struct virtq_desc *desc)
+{
+    const uint32_t entries = desc->len / VIRTQ_DESC_SIZE;
+    struct avps_ring_area table;
+
+    if (!vq->indirect || (desc->flags & VIRTQ_DESC_F_NEXT) != 0U) {
+        return AVPS_E_GUEST_DESC; /* drv.packed-4.1, drv.packed-4.4 */
+    }
+    if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc->len % VIRTQ_DESC_SIZE != 0U) {
+        return AVPS_E_GUEST_DESC; /* I6 */
+    }
+    const enum avps_status status = avps_table_attach(vq->mem, &table, desc->addr, desc->len);
+    return status == AVPS_OK ? packed_walk_table(vq, chain, &table, entries) : status;
+}
+
+/* [packed-3.1] Follow NEXT from `pos`; at most the slots that are not in flight. The id is that of
+ * the last descriptor. */
+static enum avps_status packed_walk(const struct avps_vq *vq, struct avps_chain *chain,
+                                    struct packed_pos pos)
+{
+    const uint32_t limit = vq->size - vq->slots_in_flight;
+
+    for (uint32_t steps = 0; steps < limit; steps++) {
+        struct virtq_desc desc;
+        enum avps_status status = packed_load(vq, pos, &desc, &chain->id);
+
+        if (status != AVPS_OK) {
+            return status == AVPS_EMPTY && steps != 0U ? AVPS_E_GUEST_DESC : status;
+        }
+        chain->slots = (uint16_t)(steps + 1U);
+        if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
+            return steps == 0U ? packed_indirect(vq, chain, &desc) : AVPS_E_GUEST_DESC;
+        }
+        status = chain_add(chain, &desc);
+        if (status != AVPS_OK || (desc.flags & VIRTQ_DESC_F_NEXT) == 0U) {
+            return status;
+        }
+        pos = packed_advance(vq, pos, 1);
+    }
+    return limit == 0U ? AVPS_EMPTY : AVPS_E_GUEST_DESC; /* drv.packed-3.2 */
+}
+
+/* ---- chains ---- */
+
+/* [packed-1.1] */
+enum avps_status avps_packed_pop(struct avps_vq *vq, struct avps_chain *chain)
+{
+    const struct packed_pos pos = {vq->avail_idx, vq->avail_wrap};
+
+    chain_clear(chain, vq->mem);
+    enum avps_status status = packed_walk(vq, chain, pos);
+
+    if (status == AVPS_OK && (chain->id >= vq->size || vq_is_busy(vq, chain->id))) {
+        return AVPS_E_GUEST_DESC; /* I10, I26 */
+    }
+    if (status == AVPS_OK) {
+        status = avps_mem_map_chain(chain);
+    }
+    if (status != AVPS_OK) {
+        return status;
+    }
+    const struct packed_pos next = packed_advance(vq, pos, chain->slots);
+    vq->avail_idx = next.idx;
+    vq->avail_wrap = next.wrap;
+    vq->slots_in_flight = (uint16_t)(vq->slots_in_flight + chain->slots);
+    return AVPS_OK;
+}
+
+void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain)
+{
+    if (vq->avail_idx >= chain->slots) {
+        vq->avail_idx = (uint16_t)(vq->avail_idx - chain->slots);
+    } else {
+        vq->avail_idx = (uint16_t)(vq->avail_idx + vq->size - chain->slots);
+        vq->avail_wrap = !vq->avail_wrap;
+    }
+    vq->slots_in_flight = (uint16_t)(vq->slots_in_flight - chain->slots);
+}
+
+/* ---- used descriptors ---- */
+
+/* [packed-1.2] At the device's own position, whatever the chain's place was. */
+enum avps_status avps_packed_push(struct avps_vq *vq, const struct avps_chain *chain)
+{
+    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)vq->used_idx;
+    const bool first = vq->used_idx == vq->published_idx && vq->used_wrap == vq->published_wrap;
+    const uint16_t flags =
+        (uint16_t)((vq->used_wrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0U) |
+                   (chain->written != 0U ? VIRTQ_DESC_F_WRITE : 0U));
+    enum avps_status status = ring_store32(vq, &vq->desc, off + DESC_LEN, chain->written);
+
+    if (status == AVPS_OK) {
+        status = ring_store16(vq, &vq->desc, off + DESC_ID, chain->id);
+    }
+    if (first) {
+        vq->batch_flags = flags;
+    } else if (status == AVPS_OK) {
+        status = ring_store16_release(vq, &vq->desc, off + DESC_FLAGS, flags);
+    }
+    if (status == AVPS_OK) {
+        const struct packed_pos pos = {vq->used_idx, vq->used_wrap};
+        const struct packed_pos next = packed_advance(vq, pos, chain->slots);
+        vq->used_idx = next.idx;
+        vq->used_wrap = next.wrap;
+        vq->slots_in_flight = (uint16_t)(vq->slots_in_flight - chain->slots);
+    }
+    return status;
+}
+
+/* Whether the driver's event position lies in the published step; positions before the last wrap
+ * count as negative. */
+static bool packed_event_passed(const struct avps_vq *vq, struct packed_pos old, uint16_t off_wrap)
+{
+    const uint32_t event = off_wrap & EVENT_OFF;
+    const bool event_wrap = (off_wrap >> 15) != 0U;
+    const uint32_t now = (uint32_t)vq->used_idx + 0x20000U;
+    const uint32_t before = old.wrap == vq->used_wrap ? 0U : vq->size;
+    const uint32_t event_before = event_wrap == vq->used_wrap ? 0U : vq->size;
+    const uint32_t since_old = (now - old.idx + before) & 0xffffU;
+    const uint32_t since_event = (now - event + event_before - 1U) & 0xffffU;
+
+    return since_event < since_old;
+}
+
+static enum avps_status packed_wants_interrupt(const struct avps_vq *vq, struct packed_pos old,
+                                               bool *notify)
+{
+    uint16_t off_wrap = 0;
+    uint16_t flags = 0;
+    enum avps_status status = ring_load16(vq, &vq->driver, EVENT_FLAGS, &flags);
+
+    flags = (uint16_t)(flags & EVENT_MASK);
+    if (status == AVPS_OK && flags == EVENT_DESC && vq->event_idx) {
+        status = ring_load16(vq, &vq->driver, 0, &off_wrap);
+    }
+    if (flags == EVENT_DESC && vq->event_idx && (off_wrap & EVENT_OFF) < vq->size) {
+        *notify = packed_event_passed(vq, old, off_wrap);
+    } else {
+        *notify = flags != EVENT_DISABLE;
+    }
+    return status;
+}
+
+enum avps_status avps_packed_publish(struct avps_vq *vq, bool *notify)
+{
+    const struct packed_pos old = {vq->published_idx, vq->published_wrap};
+    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)old.idx + DESC_FLAGS;
+
+    *notify = false;
+    if (vq->used_idx == old.idx && vq->used_wrap == old.wrap) {
+        return AVPS_OK;
+    }
+    const enum avps_status status = ring_store16_release(vq, &vq->desc, off, vq->batch_flags);
+    if (status != AVPS_OK) {
+        return status;
+    }
+    vq->published_idx = vq->used_idx; /* [packed-2.3] never touched again */
+    vq->published_wrap = vq->used_wrap;
+    avps_arch_fence_full();
+    return packed_wants_interrupt(vq, old, notify);
+}
+
+/* ---- available buffer notification suppression ---- */
+
+enum avps_status avps_packed_set_kicks(struct avps_vq *vq, bool wanted)
+{
+    if (!wanted) {
+        return ring_store16(vq, &vq->device, EVENT_FLAGS, EVENT_DISABLE);
+    }
+    if (!vq->event_idx) {
+        return ring_store16(vq, &vq->device, EVENT_FLAGS, EVENT_ENABLE);
+    }
+    const uint16_t off_wrap = (uint16_t)(vq->avail_idx | (vq->avail_wrap ? 0x8000U : 0U));
+    const enum avps_status status = ring_store16(vq, &vq->device, 0, off_wrap);
+    return status == AVPS_OK ? ring_store16_release(vq, &vq->device, EVENT_FLAGS, EVENT_DESC)
+                             : status;
+}
+
+bool avps_packed_has_work(struct avps_vq *vq)
+{
+    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)vq->avail_idx + DESC_FLAGS;
+    uint16_t flags = 0;
+
+    return vq->slots_in_flight < vq->size && ring_load16(vq, &vq->desc, off, &flags) == AVPS_OK &&
+           packed_is_available(flags, vq->avail_wrap);
+}

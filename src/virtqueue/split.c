@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Split virtqueue, device side: available ring -> walk -> used ring -> suppression.
+ *
+ *   desc[N] {addr, len, flags, next}   driver: flags idx ring[N] used_event
+ *                                      device: flags idx {id, len}[N] avail_event
+ */
+#include "virtqueue/vq_internal.h"
+
+#define AVAIL_IDX      2U
+#define AVAIL_RING     4U
+#define USED_IDX       2U
+#define USED_RING      4U
+#define USED_ELEM_SIZE 8U
+
+static uint32_t split_slot(const struct avps_vq *vq, uint16_t idx)
+{
+    return (uint32_t)idx & (vq->size - 1U);
+}
+
+/* ---- available ring ---- */
+
+/* Chains that the driver has made available and the device has not taken. [split-1.1] */
+static enum avps_status split_refresh(struct avps_vq *vq)
+{
+    uint16_t idx = 0;
+    const enum avps_status status = ring_load16_acquire(vq, &vq->driver, AVAIL_IDX, &idx);
+
+    if (status != AVPS_OK) {
+        return status;
+    }
+    const uint32_t pending = ((uint32_t)idx + 0x10000U - vq->avail_idx) & 0xffffU;
+    if (pending == 0U) {
+        return AVPS_EMPTY;
+    }
+    if (pending > vq->size || pending > vq->size - vq->in_flight) {
+        return AVPS_E_GUEST_DESC; /* drv.split-5.1: jumped ahead or went back */
+    }
+    vq->avail_seen = idx;
+    return AVPS_OK;
+}
+
+/* ---- walk ---- */
+
+/* Follow a table of `entries` descriptors; at most so many steps (I3). */
+static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
+                                         const struct avps_ring_area *table, uint32_t entries)
+{
+    uint32_t index = 0;
+
+    for (uint32_t steps = 0; steps < entries; steps++) {
+        struct virtq_desc desc;
+        enum avps_status status = ring_load_desc(vq, table, index, &desc);
+
+        if (status != AVPS_OK) {
+            return status;
+        }
+        if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
+            return AVPS_E_GUEST_DESC; /* drv.split-4.2: nested */
+        }
+        status = chain_add(chain, &desc);
+        if (status != AVPS_OK || (desc.flags & VIRTQ_DESC_F_NEXT) == 0U) {
+            return status;
+        }
+        if (desc.next >= entries) {
+            return AVPS_E_GUEST_DESC; /* I5 */
+        }
+        index = desc.next;
+    }
+    return AVPS_E_GUEST_DESC; /* a loop */
+}
+
+/* [split-3.1] [split-3.2] The last descriptor points to a table; its WRITE flag says nothing. */
+static enum avps_status split_indirect(const struct avps_vq *vq, struct avps_chain *chain,
+                                       const struct virtq_desc *desc)
+{
+    const uint32_t entries = desc->len / VIRTQ_DESC_SIZE;
+    struct avps_ring_area table;
+
+    if (!vq->indirect || (desc->flags & VIRTQ_DESC_F_NEXT) != 0U) {
+        return AVPS_E_GUEST_DESC; /* drv.split-4.1, drv.split-4.4 */
+    }
+    if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc->len % VIRTQ_DESC_SIZE != 0U) {
+        return AVPS_E_GUEST_DESC; /* I6 */
+    }
+    const enum avps_status status = avps_table_attach(vq->mem, &table, desc->addr, desc->len);
+    return status == AVPS_OK ? split_walk_table(vq, chain, &table, entries) : status;
+}
+
+static enum avps_status split_walk(const struct avps_vq *vq, struct avps_chain *chain,
+                                   uint32_t head)
+{
+    uint32_t index = head;
+
+    for (uint32_t steps = 0; steps < vq->size; steps++) {
+        struct virtq_desc desc;
+        enum avps_status status = ring_load_desc(vq, &vq->desc, index, &desc);
+
+        if (AVPS_UNLIKELY(status != AVPS_OK)) {
+            return status;
+        }
+        if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
+            return split_indirect(vq, chain, &desc);
+        }
+        status = chain_add(chain, &desc);
+        if (status != AVPS_OK || (desc.flags & VIRTQ_DESC_F_NEXT) == 0U) {
+            return status;
+        }
+        if (desc.next >= vq->size) {
+            return AVPS_E_GUEST_DESC; /* I5 */
+        }
+        index = desc.next;
+    }
+    return AVPS_E_GUEST_DESC; /* a loop, or longer than the queue: drv.split-3.1 */
+}
+
+/* ---- chains ---- */
+
+enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chain)
+{
+    enum avps_status status = AVPS_OK;
+    uint16_t head = 0;
+
+    if (vq->avail_seen == vq->avail_idx) {
+        status = split_refresh(vq);
+        if (status != AVPS_OK) {
+            return status;
+        }
+    }
+    status = ring_load16(vq, &vq->driver, AVAIL_RING + 2U * split_slot(vq, vq->avail_idx), &head);
+    if (AVPS_UNLIKELY(status != AVPS_OK)) {
+        return status;
+    }
+    if (head >= vq->size || vq_is_busy(vq, head)) {
+        return AVPS_E_GUEST_DESC; /* I5, I10 */
+    }
+    chain_clear(chain, vq->mem);
+    status = split_walk(vq, chain, head);
+    if (status == AVPS_OK) {
+        status = avps_mem_map_chain(chain);
+    }
+    if (AVPS_UNLIKELY(status != AVPS_OK)) {
+        return status;
+    }
+    chain->id = head;
+    chain->slots = 1;
+    vq->avail_idx = (uint16_t)((vq->avail_idx + 1U) & 0xffffU);
+    return AVPS_OK;
+}
+
+void avps_split_unpop(struct avps_vq *vq, const struct avps_chain *chain)
+{
+    (void)chain;
+    vq->avail_idx = (uint16_t)((vq->avail_idx + 0xffffU) & 0xffffU);
+}
+
+/* ---- used ring ---- */
+
+/* [split-5.1] [split-5.2] Element first; the index follows in publish. */
+enum avps_status avps_split_push(struct avps_vq *vq, const struct avps_chain *chain)
+{
+    const uint32_t off = USED_RING + USED_ELEM_SIZE * split_slot(vq, vq->used_idx);
+    const enum avps_status status = ring_store32x2(vq, &vq->device, off, chain->id, chain->written);
+
+    if (status == AVPS_OK) {
+        vq->used_idx = (uint16_t)((vq->used_idx + 1U) & 0xffffU);
+    }
+    return status;
+}
+
+/* [split-4.1] .. [split-4.6] Whether the step from `old` to `now` deserves an interrupt. */
+static enum avps_status split_wants_interrupt(const struct avps_vq *vq, uint16_t old, uint16_t now,
+                                              bool *notify)
+{
+    uint16_t value = 0;
+    const uint32_t off = vq->event_idx ? AVAIL_RING + 2U * vq->size : 0U;
+    const enum avps_status status = ring_load16(vq, &vq->driver, off, &value);
+
+    if (vq->event_idx) {
+        const uint32_t since_event = ((uint32_t)now + 0x1ffffU - value) & 0xffffU;
+        const uint32_t since_old = ((uint32_t)now + 0x10000U - old) & 0xffffU;
+        *notify = since_event < since_old;
+    } else {
+        *notify = (value & VIRTQ_AVAIL_F_NO_INTERRUPT) == 0U;
+    }
+    return status;
+}
+
+enum avps_status avps_split_publish(struct avps_vq *vq, bool *notify)
+{
+    const uint16_t old = vq->published_idx;
+
+    *notify = false;
+    if (vq->used_idx == old) {
+        return AVPS_OK;
+    }
+    const enum avps_status status =
+        ring_store16_release(vq, &vq->device, USED_IDX, vq->used_idx); /* I25 */
+    if (status != AVPS_OK) {
+        return status;
+    }
+    vq->published_idx = vq->used_idx;
+    avps_arch_fence_full();
+    return split_wants_interrupt(vq, old, vq->used_idx, notify);
+}
+
+/* ---- available buffer notification suppression ---- */
+
+/* [split-6.1] .. [split-6.4] With EVENT_IDX the flags stay 0 and a stale avail_event suppresses. */
+enum avps_status avps_split_set_kicks(struct avps_vq *vq, bool wanted)
+{
+    if (!vq->event_idx) {
+        return ring_store16(vq, &vq->device, 0, wanted ? 0 : VIRTQ_USED_F_NO_NOTIFY);
+    }
+    if (!wanted) {
+        return AVPS_OK;
+    }
+    return ring_store16(vq, &vq->device, USED_RING + USED_ELEM_SIZE * vq->size, vq->avail_idx);
+}
+
+bool avps_split_has_work(struct avps_vq *vq)
+{
+    uint16_t idx = 0;
+
+    return ring_load16(vq, &vq->driver, AVAIL_IDX, &idx) == AVPS_OK && idx != vq->avail_idx;
+}
