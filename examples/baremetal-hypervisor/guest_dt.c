@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Written front to back with libfdt's sequential calls; errors add up and are looked at once. */
+#include "guest_dt.h"
+
+#include <libfdt.h>
+#include <string.h>
+
+#include "avps/mmio.h"
+#include "gic.h"
+#include "gic_regs.h"
+#include "guest_map.h"
+
+#define GUEST_DT_GIC   1U /* phandle */
+#define GUEST_DT_PPI   1U
+#define GUEST_DT_SPI   0U
+#define GUEST_DT_LEVEL 4U
+
+/* A `reg` of `count` pairs of 64-bit address and size. */
+static int guest_dt_reg(void *fdt, const uint64_t *values, unsigned int count)
+{
+    fdt64_t cells[4];
+
+    for (unsigned int i = 0; i < count * 2U; i++) {
+        fdt64_st(&cells[i], values[i]);
+    }
+    return fdt_property(fdt, "reg", cells, (int)(count * 2U * sizeof cells[0]));
+}
+
+static int guest_dt_text(void *fdt, const char *name, const char *text)
+{
+    return fdt_property(fdt, name, text, (int)strlen(text) + 1);
+}
+
+static int guest_dt_strings(void *fdt, const char *name, const char *list, size_t size)
+{
+    return fdt_property(fdt, name, list, (int)size);
+}
+
+static int guest_dt_root(void *fdt)
+{
+    return fdt_property_u32(fdt, "#address-cells", 2U) | fdt_property_u32(fdt, "#size-cells", 2U) |
+           fdt_property_u32(fdt, "interrupt-parent", GUEST_DT_GIC) |
+           guest_dt_text(fdt, "compatible", "linux,dummy-virt") |
+           guest_dt_text(fdt, "model", "libavps bare-metal example");
+}
+
+static int guest_dt_chosen(void *fdt, const struct guest_dt *dt)
+{
+    return fdt_begin_node(fdt, "chosen") | guest_dt_text(fdt, "bootargs", dt->bootargs) |
+           fdt_property_u64(fdt, "linux,initrd-start", dt->initrd_start) |
+           fdt_property_u64(fdt, "linux,initrd-end", dt->initrd_end) | fdt_end_node(fdt);
+}
+
+static int guest_dt_memory(void *fdt, const struct guest_dt *dt)
+{
+    const uint64_t reg[] = {GUEST_RAM, dt->ram_size};
+
+    return fdt_begin_node(fdt, "memory@80000000") | guest_dt_text(fdt, "device_type", "memory") |
+           guest_dt_reg(fdt, reg, 1U) | fdt_end_node(fdt);
+}
+
+static int guest_dt_cpu(void *fdt)
+{
+    static const char psci[] = "arm,psci-1.0\0arm,psci-0.2";
+
+    return fdt_begin_node(fdt, "cpus") | fdt_property_u32(fdt, "#address-cells", 1U) |
+           fdt_property_u32(fdt, "#size-cells", 0U) | fdt_begin_node(fdt, "cpu@0") |
+           guest_dt_text(fdt, "device_type", "cpu") |
+           guest_dt_text(fdt, "compatible", "arm,armv8") |
+           guest_dt_text(fdt, "enable-method", "psci") | fdt_property_u32(fdt, "reg", 0U) |
+           fdt_end_node(fdt) | fdt_end_node(fdt) | fdt_begin_node(fdt, "psci") |
+           guest_dt_strings(fdt, "compatible", psci, sizeof psci) |
+           guest_dt_text(fdt, "method", "hvc") | fdt_end_node(fdt);
+}
+
+/* Secure, physical, virtual and hypervisor timer; the guest owns the second and the third. */
+static int guest_dt_timer(void *fdt)
+{
+    static const uint32_t numbers[] = {29U, GIC_PPI_TIMER, GIC_PPI_VIRTUAL_TIMER,
+                                       GIC_PPI_HYP_TIMER};
+    fdt32_t cells[12];
+
+    for (unsigned int i = 0; i < 4U; i++) {
+        fdt32_st(&cells[i * 3U], GUEST_DT_PPI);
+        fdt32_st(&cells[i * 3U + 1U], numbers[i] - 16U);
+        fdt32_st(&cells[i * 3U + 2U], GUEST_DT_LEVEL);
+    }
+    return fdt_begin_node(fdt, "timer") | guest_dt_text(fdt, "compatible", "arm,armv8-timer") |
+           fdt_property(fdt, "interrupts", cells, sizeof cells) |
+           fdt_property(fdt, "always-on", NULL, 0) | fdt_end_node(fdt);
+}
+
+static int guest_dt_gic(void *fdt)
+{
+    const uint64_t reg[] = {GUEST_GICD, GICD_SIZE, GUEST_GICR, GICR_SIZE};
+
+    return fdt_begin_node(fdt, "interrupt-controller@8000000") |
+           guest_dt_text(fdt, "compatible", "arm,gic-v3") | guest_dt_reg(fdt, reg, 2U) |
+           fdt_property(fdt, "interrupt-controller", NULL, 0) |
+           fdt_property_u32(fdt, "#interrupt-cells", 3U) |
+           fdt_property_u32(fdt, "phandle", GUEST_DT_GIC) | fdt_end_node(fdt);
+}
+
+/* "virtio_mmio@<address>" without a formatted print; the window is below 4 GiB. */
+static void guest_dt_virtio_name(char name[24], uint64_t address)
+{
+    static const char prefix[] = "virtio_mmio@";
+    size_t at = 0;
+
+    for (; prefix[at] != '\0'; at++) {
+        name[at] = prefix[at];
+    }
+    int shift = 28;
+    while (shift > 0 && (address >> shift) == 0U) {
+        shift -= 4;
+    }
+    for (; shift >= 0; shift -= 4) {
+        name[at++] = "0123456789abcdef"[(address >> shift) & 15U];
+    }
+    name[at] = '\0';
+}
+
+static int guest_dt_virtio(void *fdt, const struct guest_dt *dt)
+{
+    int error = 0;
+
+    for (uint32_t i = 0; i < dt->devices; i++) {
+        const uint64_t reg[] = {GUEST_VIRTIO + (uint64_t)i * AVPS_MMIO_SIZE, AVPS_MMIO_SIZE};
+        fdt32_t interrupt[3];
+        char name[24];
+
+        fdt32_st(&interrupt[0], GUEST_DT_SPI);
+        fdt32_st(&interrupt[1], dt->first_interrupt + i);
+        fdt32_st(&interrupt[2], GUEST_DT_LEVEL);
+        guest_dt_virtio_name(name, reg[0]);
+        error |= fdt_begin_node(fdt, name) | guest_dt_text(fdt, "compatible", "virtio,mmio") |
+                 guest_dt_reg(fdt, reg, 1U) |
+                 fdt_property(fdt, "interrupts", interrupt, sizeof interrupt) |
+                 fdt_property(fdt, "dma-coherent", NULL, 0) | fdt_end_node(fdt);
+    }
+    return error;
+}
+
+size_t guest_dt_write(const struct guest_dt *dt, void *buffer, size_t size)
+{
+    const int error = fdt_create(buffer, (int)size) | fdt_finish_reservemap(buffer) |
+                      fdt_begin_node(buffer, "") | guest_dt_root(buffer) |
+                      guest_dt_chosen(buffer, dt) | guest_dt_memory(buffer, dt) |
+                      guest_dt_cpu(buffer) | guest_dt_timer(buffer) | guest_dt_gic(buffer) |
+                      guest_dt_virtio(buffer, dt) | fdt_end_node(buffer) | fdt_finish(buffer);
+
+    return error != 0 ? 0U : fdt_totalsize(buffer);
+}

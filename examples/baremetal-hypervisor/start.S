@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Entry at EL2: first CPU only, stack, zeroed .bss, exception vectors, then hyp_main. */
+
+    .section .text.start, "ax"
+    .globl _start
+_start:
+    mrs     x9, currentel
+    cmp     x9, #(2 << 2)           /* not at EL2: nothing here would work */
+    b.ne    start_park
+    mrs     x9, mpidr_el1
+    tst     x9, #0xff               /* one CPU: the others sleep */
+    b.ne    start_park
+    msr     daifset, #0xf
+
+    ldr     x9, =__stack_top
+    mov     sp, x9
+    ldr     x9, =hyp_vectors
+    msr     vbar_el2, x9
+    isb
+
+    ldr     x9, =__bss_start
+    ldr     x10, =__bss_end
+1:  cmp     x9, x10
+    b.hs    2f
+    stp     xzr, xzr, [x9], #16
+    b       1b
+
+2:  mov     x29, xzr
+    mov     x30, xzr
+    bl      hyp_main
+
+    .globl start_park
+start_park:
+    wfe
+    b       start_park

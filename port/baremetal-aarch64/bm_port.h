@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* libavps on a bare-metal AArch64 hypervisor: everything that such a hypervisor adds to link the
+ * library. Order: what you supply, the board, memory, devices, traps, polling.
+ *
+ * Memory: the caller's; nothing is allocated. Threads: one context, the CPU that takes the guest's
+ * exits, with interrupts masked. Guest: may send any access to any address; see bm_trap. */
+#ifndef BM_PORT_H
+#define BM_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "avps/device.h"
+#include "avps/mem.h"
+#include "avps/mmio.h"
+#include "avps/port.h"
+
+/* Devices that one board can hold. */
+#ifndef BM_DEVICES
+#define BM_DEVICES 16U
+#endif
+
+/* What the hypervisor supplies. Interrupt `line` counts from 0. */
+struct bm_hooks {
+    void (*set_level)(uint32_t line, bool high); /* drive a wired interrupt of the guest */
+    void (*timer)(uint64_t ticks); /* interrupt at this counter value; UINT64_MAX: never */
+    void (*event)(uint32_t device, enum avps_event code, uint64_t a, uint64_t b); /* may be NULL */
+};
+
+/* One device in its place. */
+struct bm_slot {
+    struct avps_mmio mmio;
+    struct avps_device *device;
+    struct bm_board *board;
+    uint64_t deadline; /* counter ticks; UINT64_MAX: no timer */
+    uint32_t index;
+    bool awake;
+};
+
+/* All devices of one guest, at AVPS_MMIO_SIZE distance from `base`. */
+struct bm_board {
+    const struct bm_hooks *hooks;
+    uint64_t base;
+    uint64_t frequency; /* counter ticks per second */
+    struct avps_mem_region ram;
+    struct avps_mem mem;
+    struct avps_port ports[BM_DEVICES];
+    struct bm_slot slots[BM_DEVICES];
+    uint32_t count;
+};
+
+/* Set up a board whose devices reach guest memory [gpa, gpa + size), found at `host`.
+ * @return AVPS_OK; AVPS_E_PARAM. */
+AVPS_NODISCARD enum avps_status bm_board_init(struct bm_board *board, const struct bm_hooks *hooks,
+                                              uint64_t base, struct avps_mem_region ram);
+
+/* The port for the next device's configuration: avps_<name>_init, then bm_attach. */
+const struct avps_port *bm_port(struct bm_board *board);
+
+/* Put an initialised device into the next slot; its interrupt line is the slot's number.
+ * @return AVPS_OK; AVPS_E_NOSPACE; what avps_mmio_init returns. */
+AVPS_NODISCARD enum avps_status bm_attach(struct bm_board *board, struct avps_device *device);
+
+/* A load or store, as the syndrome of a data abort describes it. */
+struct bm_access {
+    uint32_t width; /* bytes */
+    uint32_t reg;   /* 0..31; 31 is the zero register */
+    bool write;
+    bool sign_extend;
+    bool wide; /* the register is 64 bits */
+};
+
+/* Decode ESR_EL2 of a data abort. @return false if the hardware gave no syndrome. */
+bool bm_decode(uint64_t esr, struct bm_access *access);
+
+/* The value that a store writes, and putting a load's result into its register. */
+uint64_t bm_stored(const struct bm_access *access, const uint64_t x[31]);
+void bm_loaded(const struct bm_access *access, uint64_t x[31], uint64_t value);
+
+/* A guest access at `ipa`. @return false if no device is there: not ours. */
+bool bm_trap(struct bm_board *board, uint64_t ipa, const struct bm_access *access, uint64_t x[31]);
+
+/* Serve devices that have work, `budget` chains each, and arm the timer.
+ * @return true if work is left: let the guest run, then call again. */
+bool bm_poll(struct bm_board *board, uint32_t budget);
+
+#endif
