@@ -8,12 +8,10 @@
 
 #include "avps/rng.h"
 
-#define ENTROPY_DRY_NS 200000000ULL /* how long it stays dry */
-
 struct entropy {
     uint64_t state;
-    uint64_t left; /* bytes before it runs dry; UINT64_MAX: never again */
-    bool dry;
+    uint64_t left;      /* bytes before it runs dry; UINT64_MAX: never again */
+    uint64_t refill_at; /* counter value; UINT64_MAX: not dry */
     uint64_t outages;
 };
 
@@ -21,7 +19,8 @@ extern const struct avps_rng_ops entropy_ops; /* ctx: struct entropy */
 
 void entropy_init(struct entropy *entropy, uint64_t seed, uint64_t bytes_before_dry);
 
-/* The source gives bytes again, and does not run dry a second time. */
-void entropy_refill(struct entropy *entropy);
+/* A fifth of a second after it ran dry, the source gives bytes again, from then on for ever.
+ * @return true if it happened now. */
+bool entropy_refill(struct entropy *entropy, uint64_t ticks);
 
 #endif
