@@ -116,6 +116,12 @@ void avps_vq_disable(struct avps_vq *vq);
  *  (nothing consumed); a guest fault, which latches: every later pop returns it again. */
 AVPS_NODISCARD enum avps_status avps_vq_pop(struct avps_vq *vq, struct avps_chain *chain);
 
+/** Take up to `max` chains in one go.
+ *  @param[out] count  How many were taken: chains[0 .. count) are valid, whatever is returned.
+ *  @return AVPS_OK: `max` were taken; else why the next one was not: like avps_vq_pop. */
+AVPS_NODISCARD enum avps_status avps_vq_pop_burst(struct avps_vq *vq, struct avps_chain *chains,
+                                                  uint32_t max, uint32_t *count);
+
 /** Put back the chains popped last, newest first: the ring is as if they had not been popped. Only
  *  before a later chain was popped or any of these pushed; nothing may have been written. */
 void avps_vq_unpop(struct avps_vq *vq, struct avps_chain *chain);
@@ -123,6 +129,11 @@ void avps_vq_unpop(struct avps_vq *vq, struct avps_chain *chain);
 /** Return a chain to the driver with `chain->written` bytes; it is seen at the next publish.
  *  @return AVPS_OK; AVPS_E_STATE if not live or not in flight; AVPS_E_IO from a port's write. */
 AVPS_NODISCARD enum avps_status avps_vq_push(struct avps_vq *vq, struct avps_chain *chain);
+
+/** Return `count` chains in order. @return AVPS_OK; else the status of the first that failed: it
+ *  and those after it are still in flight. */
+AVPS_NODISCARD enum avps_status avps_vq_push_burst(struct avps_vq *vq, struct avps_chain *chains,
+                                                   uint32_t count);
 
 /** Forget a chain without returning it: unmaps it. For resets. */
 void avps_vq_drop(struct avps_vq *vq, struct avps_chain *chain);

@@ -119,41 +119,38 @@ enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avp
     return *len != 0U && *len <= wanted && *ptr != NULL ? AVPS_OK : AVPS_E_IO;
 }
 
-static enum avps_status mem_add_seg(struct avps_chain *chain, uint8_t *ptr, avps_gpa gpa,
-                                    uint32_t len, enum avps_access access)
+static enum avps_status mem_add_seg(struct avps_chain *chain, uint32_t *segs,
+                                    const struct avps_seg *seg)
 {
-    const uint32_t n = chain->readable_segs + chain->writable_segs;
-
-    if (n >= chain->seg_cap) {
+    if (*segs >= chain->seg_cap) {
         return AVPS_E_GUEST_SIZE; /* I3 */
     }
-    chain->segs[n] = (struct avps_seg){.ptr = ptr, .gpa = gpa, .len = len};
-    if (access == AVPS_ACCESS_READ) {
-        chain->readable_segs++;
-    } else {
-        chain->writable_segs++;
-    }
+    chain->segs[*segs] = *seg;
+    (*segs)++;
     return AVPS_OK;
 }
 
 /* Add [gpa, gpa + len), len >= 1, to a chain as one segment per contiguous piece. Bounded by the
  * chain's capacity. Under map or copies only the wrap is checked here; the port checks the rest. */
-enum avps_status avps_mem_add_range(struct avps_chain *chain, avps_gpa gpa, uint32_t len,
-                                    enum avps_access access)
+enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *mem, uint32_t *segs,
+                                    avps_gpa gpa, uint32_t len, enum avps_access access)
 {
+    struct avps_seg seg = {.ptr = NULL, .gpa = gpa, .len = len};
+
     if (len - 1U > UINT64_MAX - gpa) {
         return AVPS_E_GUEST_ADDR;
     }
-    if (!mem_can_translate(chain->mem)) {
-        return mem_add_seg(chain, NULL, gpa, len, access);
+    if (!mem_can_translate(mem)) {
+        return mem_add_seg(chain, segs, &seg);
     }
     while (len != 0U) {
         uint64_t piece = len;
-        uint8_t *ptr = NULL;
-        enum avps_status status = avps_mem_translate(chain->mem, gpa, access, &piece, &ptr);
+        enum avps_status status = avps_mem_translate(mem, gpa, access, &piece, &seg.ptr);
 
+        seg.gpa = gpa;
+        seg.len = (uint32_t)piece;
         if (status == AVPS_OK) {
-            status = mem_add_seg(chain, ptr, gpa, (uint32_t)piece, access);
+            status = mem_add_seg(chain, segs, &seg);
         }
         if (status != AVPS_OK) {
             return status;
@@ -178,15 +175,12 @@ static void mem_inval_readable(const struct avps_chain *chain)
     }
 }
 
-/* The walk is over: map the chain in one call where the contract says so. */
+/* The walk is over: map the chain in one call where the contract says so. mem->ops is not NULL. */
 enum avps_status avps_mem_map_chain(struct avps_chain *chain)
 {
     struct avps_mem *mem = chain->mem;
     const uint32_t count = chain->readable_segs + chain->writable_segs;
 
-    if (mem->ops == NULL) {
-        return AVPS_OK;
-    }
     if (mem_must_map(mem) && count != 0U) {
         const enum avps_status status =
             mem->ops->map(mem->ctx, chain->segs, count, chain->readable_segs, &chain->map_handle);
@@ -215,14 +209,11 @@ static void mem_report_written(const struct avps_chain *chain)
     }
 }
 
-/* The device is done with a chain's bytes. Must precede the used element. */
+/* The device is done with a chain's bytes. Must precede the used element. mem->ops is not NULL. */
 void avps_mem_release_chain(struct avps_chain *chain)
 {
     struct avps_mem *mem = chain->mem;
 
-    if (mem->ops == NULL) {
-        return;
-    }
     if (mem->ops->dirty != NULL || mem->ops->cache_clean != NULL) {
         mem_report_written(chain);
     }

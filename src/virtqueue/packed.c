@@ -26,8 +26,8 @@ struct packed_pos {
 };
 
 /* `slots` <= size further on. */
-static struct packed_pos packed_advance(const struct avps_vq *vq, struct packed_pos pos,
-                                        uint32_t slots)
+AVPS_INLINE struct packed_pos packed_advance(const struct avps_vq *vq, struct packed_pos pos,
+                                             uint32_t slots)
 {
     const uint32_t idx = (uint32_t)pos.idx + slots;
 
@@ -51,8 +51,8 @@ static bool packed_is_available(uint16_t flags, bool wrap)
 /* ---- walk ---- */
 
 /* Flags first, once, with acquire (I26); then the rest of the descriptor. [packed-2.2] */
-static enum avps_status packed_load(const struct avps_vq *vq, struct packed_pos pos,
-                                    struct virtq_desc *desc, uint16_t *id)
+AVPS_INLINE enum avps_status packed_load(const struct avps_vq *vq, struct packed_pos pos,
+                                         struct virtq_desc *desc, uint16_t *id)
 {
     const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)pos.idx;
     uint16_t flags = 0;
@@ -72,6 +72,7 @@ static enum avps_status packed_load(const struct avps_vq *vq, struct packed_pos 
 
 /* A table: descriptors in order of position; only WRITE counts in it. */
 static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
+                                          struct chain_walk *walk,
                                           const struct avps_ring_area *table, uint32_t entries)
 {
     for (uint32_t index = 0; index < entries; index++) {
@@ -80,7 +81,7 @@ static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_
 
         desc.flags = desc.next;
         if (status == AVPS_OK) {
-            status = chain_add(chain, &desc);
+            status = chain_add(chain, vq->mem, walk, &desc);
         }
         if (status != AVPS_OK) {
             return status;
@@ -90,25 +91,25 @@ static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_
 }
 
 static enum avps_status packed_indirect(const struct avps_vq *vq, struct avps_chain *chain,
-                                        const struct virtq_desc *desc)
+                                        struct chain_walk *walk, struct virtq_desc desc)
 {
-    const uint32_t entries = desc->len / VIRTQ_DESC_SIZE;
+    const uint32_t entries = desc.len / VIRTQ_DESC_SIZE;
     struct avps_ring_area table;
 
-    if (!vq->indirect || (desc->flags & VIRTQ_DESC_F_NEXT) != 0U) {
+    if (!vq->indirect || (desc.flags & VIRTQ_DESC_F_NEXT) != 0U) {
         return AVPS_E_GUEST_DESC; /* drv.packed-4.1, drv.packed-4.4 */
     }
-    if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc->len % VIRTQ_DESC_SIZE != 0U) {
+    if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc.len % VIRTQ_DESC_SIZE != 0U) {
         return AVPS_E_GUEST_DESC; /* I6 */
     }
-    const enum avps_status status = avps_table_attach(vq->mem, &table, desc->addr, desc->len);
-    return status == AVPS_OK ? packed_walk_table(vq, chain, &table, entries) : status;
+    const enum avps_status status = avps_table_attach(vq->mem, &table, desc.addr, desc.len);
+    return status == AVPS_OK ? packed_walk_table(vq, chain, walk, &table, entries) : status;
 }
 
 /* [packed-3.1] Follow NEXT from `pos`; at most the slots that are not in flight. The id is that of
  * the last descriptor. */
-static enum avps_status packed_walk(const struct avps_vq *vq, struct avps_chain *chain,
-                                    struct packed_pos pos)
+AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_chain *chain,
+                                         struct chain_walk *walk, struct packed_pos pos)
 {
     const uint32_t limit = vq->size - vq->slots_in_flight;
 
@@ -121,9 +122,13 @@ static enum avps_status packed_walk(const struct avps_vq *vq, struct avps_chain 
         }
         chain->slots = (uint16_t)(steps + 1U);
         if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
-            return steps == 0U ? packed_indirect(vq, chain, &desc) : AVPS_E_GUEST_DESC;
+            struct chain_walk cold = *walk; /* keeps `walk` in registers */
+
+            status = steps == 0U ? packed_indirect(vq, chain, &cold, desc) : AVPS_E_GUEST_DESC;
+            *walk = cold;
+            return status;
         }
-        status = chain_add(chain, &desc);
+        status = chain_add(chain, vq->mem, walk, &desc);
         if (status != AVPS_OK || (desc.flags & VIRTQ_DESC_F_NEXT) == 0U) {
             return status;
         }
@@ -135,27 +140,42 @@ static enum avps_status packed_walk(const struct avps_vq *vq, struct avps_chain 
 /* ---- chains ---- */
 
 /* [packed-1.1] */
-enum avps_status avps_packed_pop(struct avps_vq *vq, struct avps_chain *chain)
+AVPS_INLINE enum avps_status packed_pop(struct avps_vq *vq, struct avps_chain *chain)
 {
     const struct packed_pos pos = {vq->avail_idx, vq->avail_wrap};
 
-    chain_clear(chain, vq->mem);
-    enum avps_status status = packed_walk(vq, chain, pos);
+    struct chain_walk walk = {0, 0, 0, 0};
+    const enum avps_status status = packed_walk(vq, chain, &walk, pos);
 
-    if (status == AVPS_OK && (chain->id >= vq->size || vq_is_busy(vq, chain->id))) {
-        return AVPS_E_GUEST_DESC; /* I10, I26 */
-    }
-    if (status == AVPS_OK) {
-        status = avps_mem_map_chain(chain);
-    }
-    if (status != AVPS_OK) {
+    if (AVPS_UNLIKELY(status != AVPS_OK)) {
         return status;
     }
+    if (AVPS_UNLIKELY(chain->id >= vq->size || vq_is_busy(vq, chain->id))) {
+        return AVPS_E_GUEST_DESC; /* I10, I26 */
+    }
+    chain_finish(chain, &walk);
     const struct packed_pos next = packed_advance(vq, pos, chain->slots);
     vq->avail_idx = next.idx;
     vq->avail_wrap = next.wrap;
     vq->slots_in_flight = (uint16_t)(vq->slots_in_flight + chain->slots);
     return AVPS_OK;
+}
+
+enum avps_status avps_packed_pop(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
+                                 uint32_t *count)
+{
+    enum avps_status status = AVPS_OK;
+
+    for (*count = 0; *count < max; (*count)++) {
+        status = packed_pop(vq, &chains[*count]);
+        if (AVPS_LIKELY(status == AVPS_OK)) {
+            status = vq_take(vq, &chains[*count], avps_packed_unpop);
+        }
+        if (AVPS_UNLIKELY(status != AVPS_OK)) {
+            break;
+        }
+    }
+    return status;
 }
 
 void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain)
@@ -172,7 +192,7 @@ void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain)
 /* ---- used descriptors ---- */
 
 /* [packed-1.2] At the device's own position, whatever the chain's place was. */
-enum avps_status avps_packed_push(struct avps_vq *vq, const struct avps_chain *chain)
+AVPS_INLINE enum avps_status packed_push(struct avps_vq *vq, const struct avps_chain *chain)
 {
     const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)vq->used_idx;
     const bool first = vq->used_idx == vq->published_idx && vq->used_wrap == vq->published_wrap;
@@ -195,6 +215,22 @@ enum avps_status avps_packed_push(struct avps_vq *vq, const struct avps_chain *c
         vq->used_idx = next.idx;
         vq->used_wrap = next.wrap;
         vq->slots_in_flight = (uint16_t)(vq->slots_in_flight - chain->slots);
+    }
+    return status;
+}
+
+enum avps_status avps_packed_push(struct avps_vq *vq, struct avps_chain *chains, uint32_t count)
+{
+    enum avps_status status = AVPS_OK;
+
+    for (uint32_t i = 0; i < count && status == AVPS_OK; i++) {
+        status = vq_give_up(vq, &chains[i]);
+        if (AVPS_LIKELY(status == AVPS_OK)) {
+            status = packed_push(vq, &chains[i]);
+        }
+        if (AVPS_LIKELY(status == AVPS_OK)) {
+            vq_forget(vq, &chains[i]);
+        }
     }
     return status;
 }

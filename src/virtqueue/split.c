@@ -43,6 +43,7 @@ static enum avps_status split_refresh(struct avps_vq *vq)
 
 /* Follow a table of `entries` descriptors; at most so many steps (I3). */
 static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
+                                         struct chain_walk *walk,
                                          const struct avps_ring_area *table, uint32_t entries)
 {
     uint32_t index = 0;
@@ -57,7 +58,7 @@ static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_c
         if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
             return AVPS_E_GUEST_DESC; /* drv.split-4.2: nested */
         }
-        status = chain_add(chain, &desc);
+        status = chain_add(chain, vq->mem, walk, &desc);
         if (status != AVPS_OK || (desc.flags & VIRTQ_DESC_F_NEXT) == 0U) {
             return status;
         }
@@ -71,23 +72,23 @@ static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_c
 
 /* [split-3.1] [split-3.2] The last descriptor points to a table; its WRITE flag says nothing. */
 static enum avps_status split_indirect(const struct avps_vq *vq, struct avps_chain *chain,
-                                       const struct virtq_desc *desc)
+                                       struct chain_walk *walk, struct virtq_desc desc)
 {
-    const uint32_t entries = desc->len / VIRTQ_DESC_SIZE;
+    const uint32_t entries = desc.len / VIRTQ_DESC_SIZE;
     struct avps_ring_area table;
 
-    if (!vq->indirect || (desc->flags & VIRTQ_DESC_F_NEXT) != 0U) {
+    if (!vq->indirect || (desc.flags & VIRTQ_DESC_F_NEXT) != 0U) {
         return AVPS_E_GUEST_DESC; /* drv.split-4.1, drv.split-4.4 */
     }
-    if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc->len % VIRTQ_DESC_SIZE != 0U) {
+    if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc.len % VIRTQ_DESC_SIZE != 0U) {
         return AVPS_E_GUEST_DESC; /* I6 */
     }
-    const enum avps_status status = avps_table_attach(vq->mem, &table, desc->addr, desc->len);
-    return status == AVPS_OK ? split_walk_table(vq, chain, &table, entries) : status;
+    const enum avps_status status = avps_table_attach(vq->mem, &table, desc.addr, desc.len);
+    return status == AVPS_OK ? split_walk_table(vq, chain, walk, &table, entries) : status;
 }
 
-static enum avps_status split_walk(const struct avps_vq *vq, struct avps_chain *chain,
-                                   uint32_t head)
+AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_chain *chain,
+                                        struct chain_walk *walk, uint32_t head)
 {
     uint32_t index = head;
 
@@ -99,9 +100,13 @@ static enum avps_status split_walk(const struct avps_vq *vq, struct avps_chain *
             return status;
         }
         if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
-            return split_indirect(vq, chain, &desc);
+            struct chain_walk cold = *walk; /* keeps `walk` in registers */
+
+            status = split_indirect(vq, chain, &cold, desc);
+            *walk = cold;
+            return status;
         }
-        status = chain_add(chain, &desc);
+        status = chain_add(chain, vq->mem, walk, &desc);
         if (status != AVPS_OK || (desc.flags & VIRTQ_DESC_F_NEXT) == 0U) {
             return status;
         }
@@ -115,8 +120,9 @@ static enum avps_status split_walk(const struct avps_vq *vq, struct avps_chain *
 
 /* ---- chains ---- */
 
-enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chain)
+AVPS_INLINE enum avps_status split_pop(struct avps_vq *vq, struct avps_chain *chain)
 {
+    struct chain_walk walk = {0, 0, 0, 0};
     enum avps_status status = AVPS_OK;
     uint16_t head = 0;
 
@@ -133,18 +139,32 @@ enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chain)
     if (head >= vq->size || vq_is_busy(vq, head)) {
         return AVPS_E_GUEST_DESC; /* I5, I10 */
     }
-    chain_clear(chain, vq->mem);
-    status = split_walk(vq, chain, head);
-    if (status == AVPS_OK) {
-        status = avps_mem_map_chain(chain);
-    }
+    status = split_walk(vq, chain, &walk, head);
     if (AVPS_UNLIKELY(status != AVPS_OK)) {
         return status;
     }
+    chain_finish(chain, &walk);
     chain->id = head;
     chain->slots = 1;
     vq->avail_idx = (uint16_t)((vq->avail_idx + 1U) & 0xffffU);
     return AVPS_OK;
+}
+
+enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
+                                uint32_t *count)
+{
+    enum avps_status status = AVPS_OK;
+
+    for (*count = 0; *count < max; (*count)++) {
+        status = split_pop(vq, &chains[*count]);
+        if (AVPS_LIKELY(status == AVPS_OK)) {
+            status = vq_take(vq, &chains[*count], avps_split_unpop);
+        }
+        if (AVPS_UNLIKELY(status != AVPS_OK)) {
+            break;
+        }
+    }
+    return status;
 }
 
 void avps_split_unpop(struct avps_vq *vq, const struct avps_chain *chain)
@@ -156,13 +176,29 @@ void avps_split_unpop(struct avps_vq *vq, const struct avps_chain *chain)
 /* ---- used ring ---- */
 
 /* [split-5.1] [split-5.2] Element first; the index follows in publish. */
-enum avps_status avps_split_push(struct avps_vq *vq, const struct avps_chain *chain)
+AVPS_INLINE enum avps_status split_push(struct avps_vq *vq, const struct avps_chain *chain)
 {
     const uint32_t off = USED_RING + USED_ELEM_SIZE * split_slot(vq, vq->used_idx);
     const enum avps_status status = ring_store32x2(vq, &vq->device, off, chain->id, chain->written);
 
     if (status == AVPS_OK) {
         vq->used_idx = (uint16_t)((vq->used_idx + 1U) & 0xffffU);
+    }
+    return status;
+}
+
+enum avps_status avps_split_push(struct avps_vq *vq, struct avps_chain *chains, uint32_t count)
+{
+    enum avps_status status = AVPS_OK;
+
+    for (uint32_t i = 0; i < count && status == AVPS_OK; i++) {
+        status = vq_give_up(vq, &chains[i]);
+        if (AVPS_LIKELY(status == AVPS_OK)) {
+            status = split_push(vq, &chains[i]);
+        }
+        if (AVPS_LIKELY(status == AVPS_OK)) {
+            vq_forget(vq, &chains[i]);
+        }
     }
     return status;
 }

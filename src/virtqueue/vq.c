@@ -123,34 +123,26 @@ void avps_vq_disable(struct avps_vq *vq)
 
 /* ---- chains ---- */
 
-enum avps_status avps_vq_pop(struct avps_vq *vq, struct avps_chain *chain)
+enum avps_status avps_vq_pop_burst(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
+                                   uint32_t *count)
 {
+    *count = 0;
     if (AVPS_UNLIKELY(!vq->live)) {
         return AVPS_E_STATE;
     }
     if (AVPS_UNLIKELY(vq->fault != AVPS_OK)) {
         return vq->fault; /* I19 */
     }
-    const enum avps_status status =
-        vq->packed ? avps_packed_pop(vq, chain) : avps_split_pop(vq, chain);
-    if (status != AVPS_OK) {
-        return vq_latch(vq, status);
-    }
-    chain->write_seg = chain->readable_segs;
-    vq->in_flight++;
-    vq_set_busy(vq, chain->id, true);
-    return AVPS_OK;
+    const enum avps_status status = vq->packed ? avps_packed_pop(vq, chains, max, count)
+                                               : avps_split_pop(vq, chains, max, count);
+    return vq_latch(vq, status);
 }
 
-static bool vq_holds(const struct avps_vq *vq, const struct avps_chain *chain)
+enum avps_status avps_vq_pop(struct avps_vq *vq, struct avps_chain *chain)
 {
-    return vq->live && chain->id < vq->size && vq_is_busy(vq, chain->id);
-}
+    uint32_t count = 0;
 
-static void vq_forget(struct avps_vq *vq, const struct avps_chain *chain)
-{
-    vq->in_flight--;
-    vq_set_busy(vq, chain->id, false);
+    return avps_vq_pop_burst(vq, chain, 1, &count);
 }
 
 void avps_vq_unpop(struct avps_vq *vq, struct avps_chain *chain)
@@ -158,7 +150,7 @@ void avps_vq_unpop(struct avps_vq *vq, struct avps_chain *chain)
     if (!vq_holds(vq, chain)) {
         return;
     }
-    avps_mem_release_chain(chain);
+    vq_release(chain);
     vq_forget(vq, chain);
     if (vq->packed) {
         avps_packed_unpop(vq, chain);
@@ -167,18 +159,14 @@ void avps_vq_unpop(struct avps_vq *vq, struct avps_chain *chain)
     }
 }
 
+enum avps_status avps_vq_push_burst(struct avps_vq *vq, struct avps_chain *chains, uint32_t count)
+{
+    return vq->packed ? avps_packed_push(vq, chains, count) : avps_split_push(vq, chains, count);
+}
+
 enum avps_status avps_vq_push(struct avps_vq *vq, struct avps_chain *chain)
 {
-    if (AVPS_UNLIKELY(!vq_holds(vq, chain))) {
-        return AVPS_E_STATE;
-    }
-    avps_mem_release_chain(chain);
-    const enum avps_status status =
-        vq->packed ? avps_packed_push(vq, chain) : avps_split_push(vq, chain);
-    if (status == AVPS_OK) {
-        vq_forget(vq, chain);
-    }
-    return status;
+    return avps_vq_push_burst(vq, chain, 1);
 }
 
 void avps_vq_drop(struct avps_vq *vq, struct avps_chain *chain)
@@ -186,7 +174,7 @@ void avps_vq_drop(struct avps_vq *vq, struct avps_chain *chain)
     if (!vq_holds(vq, chain)) {
         return;
     }
-    avps_mem_release_chain(chain);
+    vq_release(chain);
     vq_forget(vq, chain);
     if (vq->packed) {
         vq->slots_in_flight = (uint16_t)(vq->slots_in_flight - chain->slots);

@@ -39,11 +39,86 @@ struct virtq_desc {
     uint16_t next;
 };
 
+/*@ // What the proofs (tests/proofs) require and keep. Comments to a compiler.
+  predicate region_is_sound(struct avps_mem_region *r) =
+    1 <= r->size && r->gpa + r->size <= UINT64_MAX + 1 && 1 <= r->access <= 3 &&
+    r->host != \null &&
+    (\forall integer a; 1 <= a <= 3 && (r->access & a) == a ==>
+       guest_range(r->host, r->gpa, r->size, a));
+
+  predicate mem_is_sound(struct avps_mem *m) =
+    \valid(m) && m->region_count <= 0x80000000 &&
+    (m->region_count == 0 ==> m->ops != \null) &&
+    (m->region_count != 0 ==> m->last < m->region_count) &&
+    (m->ops != \null ==> \valid_read(m->ops)) &&
+    \valid_read(m->regions + (0 .. m->region_count - 1)) &&
+    \separated(m, m->regions + (0 .. m->region_count - 1)) && \separated(m, m->ops) &&
+    (\forall integer i; 0 <= i < m->region_count ==> region_is_sound(m->regions + i)) &&
+    (\forall integer i, j; 0 <= i < j < m->region_count ==>
+       m->regions[i].gpa + m->regions[i].size <= m->regions[j].gpa);
+
+  // A ring area or an indirect table of `len` bytes.
+  predicate area_is_sound(struct avps_ring_area *a) =
+    a->gpa + a->len <= UINT64_MAX + 1 &&
+    (a->fast != \null ==> \valid(a->fast + (0 .. a->len - 1))) &&
+    (a->ptr != \null ==> \valid(a->ptr + (0 .. a->len - 1)));
+
+  predicate seg_is_sound(struct avps_seg *s, integer access) =
+    1 <= s->len && s->gpa + s->len <= UINT64_MAX + 1 &&
+    (s->ptr != \null ==> guest_range(s->ptr, s->gpa, s->len, access));
+
+  // Readable segments first, all inside guest memory, totals below 2^32.
+  predicate chain_is_sound(struct avps_chain *c) =
+    \valid(c) && c->seg_cap <= 32768 && \valid(c->segs + (0 .. c->seg_cap - 1)) &&
+    \separated(c, c->segs + (0 .. c->seg_cap - 1)) &&
+    c->readable_segs + c->writable_segs <= c->seg_cap &&
+    c->readable_len + c->writable_len <= UINT32_MAX &&
+    (\forall integer i; 0 <= i < c->readable_segs ==> seg_is_sound(c->segs + i, 1)) &&
+    (\forall integer i; c->readable_segs <= i < c->readable_segs + c->writable_segs ==>
+       seg_is_sound(c->segs + i, 2));
+
+  // A chain that a walk fills.
+  predicate chain_is_open(struct avps_chain *c) =
+    chain_is_sound(c) && mem_is_sound(c->mem) && (c->writable_len == 0 ==> c->writable_segs == 0);
+
+  predicate chain_is_apart(struct avps_chain *c, struct avps_mem *m) =
+    \separated(c, m) && \separated(c->segs + (0 .. c->seg_cap - 1), m) &&
+    \separated(c, m->regions + (0 .. m->region_count - 1)) &&
+    \separated(c->segs + (0 .. c->seg_cap - 1), m->regions + (0 .. m->region_count - 1)) &&
+    \separated(c, m->ops) && \separated(c->segs + (0 .. c->seg_cap - 1), m->ops);
+
+  // The segments from `first` on are the bytes [gpa, gpa + len), in order, none missing or twice.
+  predicate range_is_tiled(struct avps_chain *c, integer first, integer gpa, integer len) =
+    \let n = c->readable_segs + c->writable_segs;
+    first < n && c->segs[first].gpa == gpa &&
+    (\forall integer i; first <= i < n - 1 ==>
+       c->segs[i].gpa + c->segs[i].len == c->segs[i + 1].gpa) &&
+    c->segs[n - 1].gpa + c->segs[n - 1].len == gpa + len;
+
+  predicate vq_is_sound(struct avps_vq *q) =
+    \valid(q) && 1 <= q->size <= 32768 && q->in_flight <= q->size &&
+    q->slots_in_flight <= q->size && mem_is_sound(q->mem) && \separated(q, q->mem) &&
+    \separated(q, q->mem->regions + (0 .. q->mem->region_count - 1)) &&
+    \separated(q, q->mem->ops) && q->desc.len == 16 * q->size &&
+    area_is_sound(&q->desc) && area_is_sound(&q->driver) && area_is_sound(&q->device);
+
+  predicate split_is_sound(struct avps_vq *q) =
+    vq_is_sound(q) && q->driver.len == 6 + 2 * q->size && q->device.len == 6 + 8 * q->size;
+
+  predicate packed_is_sound(struct avps_vq *q) =
+    vq_is_sound(q) && q->driver.len == 4 && q->device.len == 4 && q->avail_idx < q->size &&
+    q->used_idx < q->size && q->published_idx < q->size;
+
+  predicate walk_is_ready(struct avps_vq *q, struct avps_chain *c) =
+    chain_is_open(c) && c->mem == q->mem && chain_is_apart(c, q->mem) && \separated(c, q) &&
+    \separated(c->segs + (0 .. c->seg_cap - 1), q);
+*/
+
 /* mem.c */
 enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avps_access access,
                                     uint64_t *len, uint8_t **ptr);
-enum avps_status avps_mem_add_range(struct avps_chain *chain, avps_gpa gpa, uint32_t len,
-                                    enum avps_access access);
+enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *mem, uint32_t *segs,
+                                    avps_gpa gpa, uint32_t len, enum avps_access access);
 enum avps_status avps_mem_map_chain(struct avps_chain *chain);
 void avps_mem_release_chain(struct avps_chain *chain);
 enum avps_status avps_ring_attach(struct avps_mem *mem, struct avps_ring_area *area, avps_gpa gpa,
@@ -57,16 +132,18 @@ enum avps_status avps_ring_write_slow(const struct avps_vq *vq, const struct avp
                                       uint32_t off, const void *src, uint32_t len);
 
 /* split.c and packed.c: the two formats behind vq.h */
-enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chain);
+enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
+                                uint32_t *count);
 void avps_split_unpop(struct avps_vq *vq, const struct avps_chain *chain);
-enum avps_status avps_split_push(struct avps_vq *vq, const struct avps_chain *chain);
+enum avps_status avps_split_push(struct avps_vq *vq, struct avps_chain *chains, uint32_t count);
 enum avps_status avps_split_publish(struct avps_vq *vq, bool *notify);
 enum avps_status avps_split_set_kicks(struct avps_vq *vq, bool wanted);
 bool avps_split_has_work(struct avps_vq *vq);
 
-enum avps_status avps_packed_pop(struct avps_vq *vq, struct avps_chain *chain);
+enum avps_status avps_packed_pop(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
+                                 uint32_t *count);
 void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain);
-enum avps_status avps_packed_push(struct avps_vq *vq, const struct avps_chain *chain);
+enum avps_status avps_packed_push(struct avps_vq *vq, struct avps_chain *chains, uint32_t count);
 enum avps_status avps_packed_publish(struct avps_vq *vq, bool *notify);
 enum avps_status avps_packed_set_kicks(struct avps_vq *vq, bool wanted);
 bool avps_packed_has_work(struct avps_vq *vq);
@@ -206,19 +283,27 @@ AVPS_INLINE enum avps_status ring_store32x2(const struct avps_vq *vq,
     return avps_ring_write_slow(vq, area, off, raw, sizeof raw);
 }
 
-/* Empty a chain before a walk fills it. */
-AVPS_INLINE void chain_clear(struct avps_chain *chain, struct avps_mem *mem)
+/* What a walk has gathered so far; kept in registers, stored by chain_finish. */
+struct chain_walk {
+    uint32_t segs;          /* segments filled */
+    uint32_t readable_segs; /* of these, readable */
+    uint32_t readable_len;
+    uint32_t writable_len;
+};
+
+/* A walk has succeeded: the chain is what it gathered, cursors at the start. */
+AVPS_INLINE void chain_finish(struct avps_chain *chain, const struct chain_walk *walk)
 {
-    chain->readable_segs = 0;
-    chain->writable_segs = 0;
-    chain->readable_len = 0;
-    chain->writable_len = 0;
+    chain->readable_segs = walk->readable_segs;
+    chain->writable_segs = walk->segs - walk->readable_segs;
+    chain->readable_len = walk->readable_len;
+    chain->writable_len = walk->writable_len;
     chain->written = 0;
     chain->read_seg = 0;
     chain->read_off = 0;
+    chain->write_seg = walk->readable_segs;
     chain->write_off = 0;
     chain->tail_len = 0;
-    chain->mem = mem;
     chain->mapped = false;
 }
 
@@ -238,42 +323,92 @@ AVPS_INLINE const struct avps_mem_region *mem_region_hit(const struct avps_mem *
 
 /* Add the range of one descriptor. Plain region tables with a hit take no call. A zero-length
  * descriptor adds nothing (I2). Order and totals are checked here for both ring formats. */
-AVPS_INLINE enum avps_status chain_add(struct avps_chain *chain, const struct virtq_desc *desc)
+AVPS_INLINE enum avps_status chain_add(struct avps_chain *chain, struct avps_mem *mem,
+                                       struct chain_walk *walk, const struct virtq_desc *desc)
 {
     const bool writable = (desc->flags & VIRTQ_DESC_F_WRITE) != 0U;
-    uint32_t *total = writable ? &chain->writable_len : &chain->readable_len;
+    const enum avps_access access = writable ? AVPS_ACCESS_WRITE : AVPS_ACCESS_READ;
     uint64_t room = 0;
 
-    if (AVPS_UNLIKELY(!writable && chain->writable_len != 0U)) {
+    if (AVPS_UNLIKELY(!writable && walk->writable_len != 0U)) {
         return AVPS_E_GUEST_DESC; /* drv.split-2.1: readable after writable */
     }
-    if (AVPS_UNLIKELY(desc->len > UINT32_MAX - chain->readable_len - chain->writable_len)) {
+    if (AVPS_UNLIKELY(desc->len > UINT32_MAX - walk->readable_len - walk->writable_len)) {
         return AVPS_E_GUEST_SIZE; /* I4: the sum stays below 2^32 */
     }
-    const uint32_t n = chain->readable_segs + chain->writable_segs;
-    const struct avps_mem *mem = chain->mem;
-    const enum avps_access access = writable ? AVPS_ACCESS_WRITE : AVPS_ACCESS_READ;
     const struct avps_mem_region *region =
         mem->region_count != 0U ? mem_region_hit(mem, desc->addr, &room) : NULL;
 
-    if (AVPS_LIKELY(region != NULL && desc->len != 0U && desc->len <= room && n < chain->seg_cap &&
-                    (region->access & (uint32_t)access) != 0U)) {
-        struct avps_seg *seg = &chain->segs[n];
+    if (AVPS_LIKELY(region != NULL && desc->len != 0U && desc->len <= room &&
+                    walk->segs < chain->seg_cap && (region->access & (uint32_t)access) != 0U)) {
+        struct avps_seg *seg = &chain->segs[walk->segs];
         seg->ptr = region->host + (desc->addr - region->gpa);
         seg->gpa = desc->addr;
         seg->len = desc->len;
-        if (writable) {
-            chain->writable_segs++;
-        } else {
-            chain->readable_segs++;
-        }
+        walk->segs++;
     } else if (desc->len != 0U) {
-        const enum avps_status status = avps_mem_add_range(chain, desc->addr, desc->len, access);
+        uint32_t segs = walk->segs;
+        const enum avps_status status =
+            avps_mem_add_range(chain, mem, &segs, desc->addr, desc->len, access);
+        walk->segs = segs;
         if (status != AVPS_OK) {
             return status;
         }
     }
-    *total += desc->len;
+    if (writable) {
+        walk->writable_len += desc->len;
+    } else {
+        walk->readable_len += desc->len;
+        walk->readable_segs = walk->segs;
+    }
+    return AVPS_OK;
+}
+
+/* ---- taking and giving back, common to both formats ---- */
+
+/* Map what a walk found, and account for it; `step_back` undoes the walk. */
+AVPS_INLINE enum avps_status vq_take(struct avps_vq *vq, struct avps_chain *chain,
+                                     void (*step_back)(struct avps_vq *, const struct avps_chain *))
+{
+    chain->mem = vq->mem;
+    if (AVPS_UNLIKELY(vq->mem->ops != NULL)) {
+        const enum avps_status status = avps_mem_map_chain(chain);
+
+        if (status != AVPS_OK) {
+            step_back(vq, chain);
+            return status;
+        }
+    }
+    vq->in_flight++;
+    vq_set_busy(vq, chain->id, true);
+    return AVPS_OK;
+}
+
+AVPS_INLINE bool vq_holds(const struct avps_vq *vq, const struct avps_chain *chain)
+{
+    return vq->live && chain->id < vq->size && vq_is_busy(vq, chain->id);
+}
+
+AVPS_INLINE void vq_forget(struct avps_vq *vq, const struct avps_chain *chain)
+{
+    vq->in_flight--;
+    vq_set_busy(vq, chain->id, false);
+}
+
+AVPS_INLINE void vq_release(struct avps_chain *chain)
+{
+    if (AVPS_UNLIKELY(chain->mem->ops != NULL)) {
+        avps_mem_release_chain(chain);
+    }
+}
+
+/* The device is done with a chain's bytes: they are released before the driver learns it. */
+AVPS_INLINE enum avps_status vq_give_up(const struct avps_vq *vq, struct avps_chain *chain)
+{
+    if (AVPS_UNLIKELY(!vq_holds(vq, chain))) {
+        return AVPS_E_STATE;
+    }
+    vq_release(chain);
     return AVPS_OK;
 }
 
