@@ -73,6 +73,19 @@ static inline uint64_t avps_arch_load64(void *p)
 #endif
 }
 
+/** 64 bits whose high half is read no later than the low half and before everything after it: a
+ *  packed descriptor's length, id and flags. */
+static inline uint64_t avps_arch_load64_acquire(void *p)
+{
+#if UINTPTR_MAX > 0xffffffffU && !AVPS_BIG_ENDIAN
+    return atomic_load_explicit((_Atomic uint64_t *)p, memory_order_acquire);
+#else
+    const uint32_t high = avps_arch_le32(
+        atomic_load_explicit((_Atomic uint32_t *)(void *)((uint8_t *)p + 4), memory_order_acquire));
+    return (uint64_t)high << 32 | avps_arch_load32(p);
+#endif
+}
+
 /** One 16-bit store, ordered after everything before it. */
 static inline void avps_arch_store16_release(void *p, uint16_t v)
 {

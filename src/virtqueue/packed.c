@@ -42,32 +42,24 @@ AVPS_INLINE struct packed_pos packed_advance(const struct avps_vq *vq, struct pa
 
 static bool packed_is_available(uint16_t flags, bool wrap)
 {
-    const bool avail = (flags & VIRTQ_DESC_F_AVAIL) != 0U;
-    const bool used = (flags & VIRTQ_DESC_F_USED) != 0U;
-
-    return avail == wrap && used != wrap;
+    return (flags & (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)) ==
+           (wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
 }
 
 /* ---- walk ---- */
 
-/* Flags first, once, with acquire (I26); then the rest of the descriptor. [packed-2.2] */
+/* One descriptor, each byte read once; flags no later than the rest (I26). [packed-2.2] */
 AVPS_INLINE enum avps_status packed_load(const struct avps_vq *vq, struct packed_pos pos,
                                          struct virtq_desc *desc, uint16_t *id)
 {
-    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)pos.idx;
-    uint16_t flags = 0;
-    enum avps_status status = ring_load16_acquire(vq, &vq->desc, off + DESC_FLAGS, &flags);
+    const enum avps_status status = ring_load_desc_acquire(vq, &vq->desc, pos.idx, desc);
 
+    *id = desc->flags; /* third field of this format */
+    desc->flags = desc->next;
     if (AVPS_UNLIKELY(status != AVPS_OK)) {
         return status;
     }
-    if (!packed_is_available(flags, pos.wrap)) {
-        return AVPS_EMPTY;
-    }
-    status = ring_load_desc(vq, &vq->desc, pos.idx, desc);
-    *id = desc->flags; /* third field of this format */
-    desc->flags = flags;
-    return status;
+    return packed_is_available(desc->flags, pos.wrap) ? AVPS_OK : AVPS_EMPTY;
 }
 
 /* A table: descriptors in order of position; only WRITE counts in it. */
@@ -191,26 +183,27 @@ void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain)
 
 /* ---- used descriptors ---- */
 
-/* [packed-1.2] At the device's own position, whatever the chain's place was. */
+/* [packed-1.2] At the device's own position, whatever the chain's place was. The driver reads these
+ * bytes only after it has seen the flags of the batch's first descriptor, which publish writes. */
 AVPS_INLINE enum avps_status packed_push(struct avps_vq *vq, const struct avps_chain *chain)
 {
-    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)vq->used_idx;
-    const bool first = vq->used_idx == vq->published_idx && vq->used_wrap == vq->published_wrap;
-    const uint16_t flags =
-        (uint16_t)((vq->used_wrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0U) |
-                   (chain->written != 0U ? VIRTQ_DESC_F_WRITE : 0U));
-    enum avps_status status = ring_store32(vq, &vq->desc, off + DESC_LEN, chain->written);
+    const struct packed_pos pos = {vq->used_idx, vq->used_wrap};
+    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)pos.idx + DESC_LEN;
+    const bool first = pos.idx == vq->published_idx && pos.wrap == vq->published_wrap;
+    const uint32_t flags = (pos.wrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0U) |
+                           (chain->written != 0U ? VIRTQ_DESC_F_WRITE : 0U);
+    enum avps_status status = AVPS_OK;
 
-    if (status == AVPS_OK) {
-        status = ring_store16(vq, &vq->desc, off + DESC_ID, chain->id);
+    if (AVPS_UNLIKELY(first)) {
+        vq->batch_flags = (uint16_t)flags;
+        status = ring_store32(vq, &vq->desc, off, chain->written);
+        if (status == AVPS_OK) {
+            status = ring_store16(vq, &vq->desc, off + (DESC_ID - DESC_LEN), chain->id);
+        }
+    } else {
+        status = ring_store32x2(vq, &vq->desc, off, chain->written, chain->id | flags << 16);
     }
-    if (first) {
-        vq->batch_flags = flags;
-    } else if (status == AVPS_OK) {
-        status = ring_store16_release(vq, &vq->desc, off + DESC_FLAGS, flags);
-    }
-    if (status == AVPS_OK) {
-        const struct packed_pos pos = {vq->used_idx, vq->used_wrap};
+    if (AVPS_LIKELY(status == AVPS_OK)) {
         const struct packed_pos next = packed_advance(vq, pos, chain->slots);
         vq->used_idx = next.idx;
         vq->used_wrap = next.wrap;

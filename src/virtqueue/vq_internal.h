@@ -39,81 +39,6 @@ struct virtq_desc {
     uint16_t next;
 };
 
-/*@ // What the proofs (tests/proofs) require and keep. Comments to a compiler.
-  predicate region_is_sound(struct avps_mem_region *r) =
-    1 <= r->size && r->gpa + r->size <= UINT64_MAX + 1 && 1 <= r->access <= 3 &&
-    r->host != \null &&
-    (\forall integer a; 1 <= a <= 3 && (r->access & a) == a ==>
-       guest_range(r->host, r->gpa, r->size, a));
-
-  predicate mem_is_sound(struct avps_mem *m) =
-    \valid(m) && m->region_count <= 0x80000000 &&
-    (m->region_count == 0 ==> m->ops != \null) &&
-    (m->region_count != 0 ==> m->last < m->region_count) &&
-    (m->ops != \null ==> \valid_read(m->ops)) &&
-    \valid_read(m->regions + (0 .. m->region_count - 1)) &&
-    \separated(m, m->regions + (0 .. m->region_count - 1)) && \separated(m, m->ops) &&
-    (\forall integer i; 0 <= i < m->region_count ==> region_is_sound(m->regions + i)) &&
-    (\forall integer i, j; 0 <= i < j < m->region_count ==>
-       m->regions[i].gpa + m->regions[i].size <= m->regions[j].gpa);
-
-  // A ring area or an indirect table of `len` bytes.
-  predicate area_is_sound(struct avps_ring_area *a) =
-    a->gpa + a->len <= UINT64_MAX + 1 &&
-    (a->fast != \null ==> \valid(a->fast + (0 .. a->len - 1))) &&
-    (a->ptr != \null ==> \valid(a->ptr + (0 .. a->len - 1)));
-
-  predicate seg_is_sound(struct avps_seg *s, integer access) =
-    1 <= s->len && s->gpa + s->len <= UINT64_MAX + 1 &&
-    (s->ptr != \null ==> guest_range(s->ptr, s->gpa, s->len, access));
-
-  // Readable segments first, all inside guest memory, totals below 2^32.
-  predicate chain_is_sound(struct avps_chain *c) =
-    \valid(c) && c->seg_cap <= 32768 && \valid(c->segs + (0 .. c->seg_cap - 1)) &&
-    \separated(c, c->segs + (0 .. c->seg_cap - 1)) &&
-    c->readable_segs + c->writable_segs <= c->seg_cap &&
-    c->readable_len + c->writable_len <= UINT32_MAX &&
-    (\forall integer i; 0 <= i < c->readable_segs ==> seg_is_sound(c->segs + i, 1)) &&
-    (\forall integer i; c->readable_segs <= i < c->readable_segs + c->writable_segs ==>
-       seg_is_sound(c->segs + i, 2));
-
-  // A chain that a walk fills.
-  predicate chain_is_open(struct avps_chain *c) =
-    chain_is_sound(c) && mem_is_sound(c->mem) && (c->writable_len == 0 ==> c->writable_segs == 0);
-
-  predicate chain_is_apart(struct avps_chain *c, struct avps_mem *m) =
-    \separated(c, m) && \separated(c->segs + (0 .. c->seg_cap - 1), m) &&
-    \separated(c, m->regions + (0 .. m->region_count - 1)) &&
-    \separated(c->segs + (0 .. c->seg_cap - 1), m->regions + (0 .. m->region_count - 1)) &&
-    \separated(c, m->ops) && \separated(c->segs + (0 .. c->seg_cap - 1), m->ops);
-
-  // The segments from `first` on are the bytes [gpa, gpa + len), in order, none missing or twice.
-  predicate range_is_tiled(struct avps_chain *c, integer first, integer gpa, integer len) =
-    \let n = c->readable_segs + c->writable_segs;
-    first < n && c->segs[first].gpa == gpa &&
-    (\forall integer i; first <= i < n - 1 ==>
-       c->segs[i].gpa + c->segs[i].len == c->segs[i + 1].gpa) &&
-    c->segs[n - 1].gpa + c->segs[n - 1].len == gpa + len;
-
-  predicate vq_is_sound(struct avps_vq *q) =
-    \valid(q) && 1 <= q->size <= 32768 && q->in_flight <= q->size &&
-    q->slots_in_flight <= q->size && mem_is_sound(q->mem) && \separated(q, q->mem) &&
-    \separated(q, q->mem->regions + (0 .. q->mem->region_count - 1)) &&
-    \separated(q, q->mem->ops) && q->desc.len == 16 * q->size &&
-    area_is_sound(&q->desc) && area_is_sound(&q->driver) && area_is_sound(&q->device);
-
-  predicate split_is_sound(struct avps_vq *q) =
-    vq_is_sound(q) && q->driver.len == 6 + 2 * q->size && q->device.len == 6 + 8 * q->size;
-
-  predicate packed_is_sound(struct avps_vq *q) =
-    vq_is_sound(q) && q->driver.len == 4 && q->device.len == 4 && q->avail_idx < q->size &&
-    q->used_idx < q->size && q->published_idx < q->size;
-
-  predicate walk_is_ready(struct avps_vq *q, struct avps_chain *c) =
-    chain_is_open(c) && c->mem == q->mem && chain_is_apart(c, q->mem) && \separated(c, q) &&
-    \separated(c->segs + (0 .. c->seg_cap - 1), q);
-*/
-
 /* mem.c */
 enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avps_access access,
                                     uint64_t *len, uint8_t **ptr);
@@ -229,6 +154,29 @@ AVPS_INLINE enum avps_status ring_load_desc(const struct avps_vq *vq,
     const enum avps_status status = avps_ring_read_slow(vq, area, off, raw, sizeof raw);
     virtq_desc_decode(desc, avps_arch_le32(raw[0]) | (uint64_t)avps_arch_le32(raw[1]) << 32,
                       avps_arch_le32(raw[2]) | (uint64_t)avps_arch_le32(raw[3]) << 32);
+    return status;
+}
+
+/* The same where the last field says whether the rest may be read: it is read first, and its first
+ * reading is the one that counts. */
+AVPS_INLINE enum avps_status ring_load_desc_acquire(const struct avps_vq *vq,
+                                                    const struct avps_ring_area *area,
+                                                    uint32_t index, struct virtq_desc *desc)
+{
+    const uint32_t off = index * VIRTQ_DESC_SIZE;
+
+    if (AVPS_LIKELY(area->fast != NULL)) {
+        const uint64_t rest = avps_arch_load64_acquire(area->fast + off + 8U);
+        virtq_desc_decode(desc, avps_arch_load64(area->fast + off), rest);
+        return AVPS_OK;
+    }
+    uint16_t flags = 0;
+    enum avps_status status = ring_load16_acquire(vq, area, off + VIRTQ_DESC_SIZE - 2U, &flags);
+
+    if (status == AVPS_OK) {
+        status = ring_load_desc(vq, area, index, desc);
+    }
+    desc->next = flags;
     return status;
 }
 
