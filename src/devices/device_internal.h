@@ -69,7 +69,8 @@ struct avps_feature {
 
 enum avps_queue_kind {
     AVPS_QUEUE_REQUEST, /* chains are taken by the queue loop and handed to `request` */
-    AVPS_QUEUE_SUPPLY   /* buffers for the device: taken when it has something; `supply` says so */
+    AVPS_QUEUE_SUPPLY,  /* buffers for the device: taken when it has something; `supply` says so */
+    AVPS_QUEUE_BURST    /* requests that the model takes itself, many at once, in `burst` */
 };
 
 /* The const description of a device model. Optional members may be NULL. */
@@ -101,6 +102,9 @@ struct avps_device_ops {
     enum avps_status (*request)(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
     /* A supply queue has been kicked. */
     void (*supply)(struct avps_device *dev, uint16_t queue);
+    /* Take, serve, push and arm a burst queue; at most `*budget` chains, which are subtracted.
+     * Returns whether chains may be left. */
+    bool (*burst)(struct avps_device *dev, uint16_t queue, uint32_t *budget);
     /* Background work at every poll; returns whether there is more. */
     bool (*work)(struct avps_device *dev, uint32_t budget);
     /* Abandon requests in flight of one queue, or AVPS_ALL_QUEUES.

@@ -304,16 +304,28 @@ static bool queue_run(struct avps_device *dev, uint16_t index, uint32_t *budget)
     return true;
 }
 
-static bool queue_is_request(const struct avps_device *dev, uint16_t index)
+/* Serve a live queue as its kind asks. @return whether chains may be left. */
+static bool queue_serve_kind(struct avps_device *dev, uint16_t index, uint32_t *budget)
 {
-    return dev->ops->queue_kind == NULL || dev->ops->queue_kind(dev, index) == AVPS_QUEUE_REQUEST;
+    const enum avps_queue_kind kind =
+        dev->ops->queue_kind == NULL ? AVPS_QUEUE_REQUEST : dev->ops->queue_kind(dev, index);
+
+    if (kind == AVPS_QUEUE_REQUEST) {
+        return queue_run(dev, index, budget);
+    }
+    if (kind == AVPS_QUEUE_BURST) {
+        return dev->ops->burst(dev, index, budget);
+    }
+    if (dev->ops->supply != NULL) {
+        dev->ops->supply(dev, index);
+    }
+    return false;
 }
 
 /* [core-1.1] [split-6.5] Nothing is touched unless the queue is live. */
 static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget)
 {
     struct avps_queue *queue = &dev->queues[index];
-    bool more = false;
 
     if (!atomic_exchange_explicit(&queue->kicked, false, memory_order_acquire)) {
         return false;
@@ -323,11 +335,7 @@ static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget
     if (!live) {
         return false;
     }
-    if (queue_is_request(dev, index)) {
-        more = queue_run(dev, index, budget);
-    } else if (dev->ops->supply != NULL) {
-        dev->ops->supply(dev, index);
-    }
+    const bool more = queue_serve_kind(dev, index, budget);
     avps_device_flush(dev, index);
     if (more) {
         atomic_store_explicit(&queue->kicked, true, memory_order_release);
