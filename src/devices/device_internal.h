@@ -155,6 +155,11 @@ bool avps_device_queue_is_live(const struct avps_device *dev, uint16_t queue);
 enum avps_status avps_device_pop(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
 void avps_device_unpop(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
 void avps_device_push(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
+/* The same for many at once: chains[0 .. *count) were taken, whatever pop_burst returns. */
+enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t queue,
+                                       struct avps_chain *chains, uint32_t max, uint32_t *count);
+void avps_device_push_burst(struct avps_device *dev, uint16_t queue, struct avps_chain *chains,
+                            uint32_t count);
 /* Publish what was pushed and send the notification that the driver wants. */
 void avps_device_flush(struct avps_device *dev, uint16_t queue);
 /* Ask for kicks on a supply queue that ran dry. @return true if buffers came in meanwhile. */

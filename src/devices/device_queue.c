@@ -64,24 +64,34 @@ static void queue_fault(struct avps_device *dev, uint16_t index, enum avps_statu
     avps_device_fault(dev, status);
 }
 
-enum avps_status avps_device_pop(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
+enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t index,
+                                       struct avps_chain *chains, uint32_t max, uint32_t *count)
 {
     struct avps_queue *queue = &dev->queues[index];
 
+    *count = 0;
     if (!avps_device_queue_is_live(dev, index) || dev->paused) {
         return AVPS_EMPTY;
     }
-    const enum avps_status status = avps_vq_pop(&queue->vq, chain);
+    const enum avps_status status = avps_vq_pop_burst(&queue->vq, chains, max, count);
 
-    if (status == AVPS_OK) {
-        queue->counters.chains++;
-        queue->counters.bytes_read += chain->readable_len;
-    } else if (avps_status_is_guest_fault(status)) {
+    queue->counters.chains += *count;
+    for (uint32_t i = 0; i < *count; i++) {
+        queue->counters.bytes_read += chains[i].readable_len;
+    }
+    if (avps_status_is_guest_fault(status)) {
         queue_fault(dev, index, status);
-    } else if (status != AVPS_EMPTY && status != AVPS_AGAIN) {
+    } else if (status != AVPS_OK && status != AVPS_EMPTY && status != AVPS_AGAIN) {
         queue->counters.port_errors++;
     }
     return status;
+}
+
+enum avps_status avps_device_pop(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
+{
+    uint32_t count = 0;
+
+    return avps_device_pop_burst(dev, index, chain, 1, &count);
 }
 
 void avps_device_unpop(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
@@ -93,18 +103,28 @@ void avps_device_unpop(struct avps_device *dev, uint16_t index, struct avps_chai
     avps_vq_unpop(&queue->vq, chain);
 }
 
-void avps_device_push(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
+void avps_device_push_burst(struct avps_device *dev, uint16_t index, struct avps_chain *chains,
+                            uint32_t count)
 {
     struct avps_queue *queue = &dev->queues[index];
 
-    if (avps_vq_push(&queue->vq, chain) != AVPS_OK) {
+    if (avps_vq_push_burst(&queue->vq, chains, count) != AVPS_OK) {
         queue->counters.port_errors++;
-        avps_vq_drop(&queue->vq, chain);
+        for (uint32_t i = 0; i < count; i++) {
+            avps_vq_drop(&queue->vq, &chains[i]); /* nothing for those that were returned */
+        }
         avps_device_fault(dev, AVPS_E_IO); /* the driver would wait for ever: make it reset */
         return;
     }
-    queue->counters.used++;
-    queue->counters.written += chain->written;
+    queue->counters.used += count;
+    for (uint32_t i = 0; i < count; i++) {
+        queue->counters.written += chains[i].written;
+    }
+}
+
+void avps_device_push(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
+{
+    avps_device_push_burst(dev, index, chain, 1);
 }
 
 void avps_device_flush(struct avps_device *dev, uint16_t index)
