@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* netbulk PEER echo COUNT | send BYTES | receive BYTES: traffic with the hypervisor's network peer,
+ * every byte checked.
+ *
+ * Ports of the peer: 7 echoes. 9001 takes datagrams {window, index, count, payload}; after the last
+ * of a window it answers {window, datagrams seen, CRC-32 over their payloads in order}. 9002 is
+ * asked {window, count} and sends count datagrams {window, index, CRC-32 of payload, payload}. All
+ * numbers are 32 bits, network order. A window that was not answered in time is repeated. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define PAYLOAD 1024U
+#define WINDOW  32U
+#define HEADER  12U
+#define TRIES   5
+
+static uint32_t net_crc(uint32_t crc, const uint8_t *data, size_t len)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
+        }
+    }
+    return ~crc;
+}
+
+static void net_put(uint8_t *at, uint32_t value)
+{
+    value = htonl(value);
+    memcpy(at, &value, sizeof value);
+}
+
+static uint32_t net_get(const uint8_t *at)
+{
+    uint32_t value;
+
+    memcpy(&value, at, sizeof value);
+    return ntohl(value);
+}
+
+static int net_socket(const char *peer, uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const struct timeval timeout = {.tv_sec = 2};
+    const int space = 1 << 20;
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    if (fd < 0 || inet_pton(AF_INET, peer, &address.sin_addr) != 1 ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &space, sizeof space) != 0 ||
+        connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        perror("socket");
+        exit(2);
+    }
+    return fd;
+}
+
+static void net_noise(uint8_t *data, size_t len, uint32_t seed)
+{
+    for (size_t i = 0; i < len; i++) {
+        seed = seed * 1664525U + 1013904223U;
+        data[i] = (uint8_t)(seed >> 24);
+    }
+}
+
+static bool net_echo(int fd, unsigned long count)
+{
+    uint8_t out[1472];
+    uint8_t in[sizeof out + 1U];
+
+    for (uint32_t i = 0; i < count; i++) {
+        const size_t len = 1U + i * 37U % sizeof out;
+
+        net_noise(out, len, i);
+        if (send(fd, out, len, 0) != (ssize_t)len || recv(fd, in, sizeof in, 0) != (ssize_t)len ||
+            memcmp(out, in, len) != 0) {
+            printf("echo %u of %zu bytes came back wrong or not at all\n", i, len);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One window out. @return whether the peer saw the same bytes. */
+static bool net_send_window(int fd, uint32_t window)
+{
+    uint8_t packet[HEADER + PAYLOAD];
+    uint8_t answer[HEADER];
+    uint32_t crc = 0;
+
+    for (uint32_t i = 0; i < WINDOW; i++) {
+        net_put(packet, window);
+        net_put(packet + 4, i);
+        net_put(packet + 8, WINDOW);
+        net_noise(packet + HEADER, PAYLOAD, window * WINDOW + i);
+        crc = net_crc(crc, packet + HEADER, PAYLOAD);
+        if (send(fd, packet, sizeof packet, 0) != (ssize_t)sizeof packet) {
+            return false;
+        }
+    }
+    return recv(fd, answer, sizeof answer, 0) == (ssize_t)sizeof answer &&
+           net_get(answer) == window && net_get(answer + 4) == WINDOW && net_get(answer + 8) == crc;
+}
+
+/* One window in. @return whether all datagrams came and fit their checksums. */
+static bool net_receive_window(int fd, uint32_t window)
+{
+    uint8_t packet[HEADER + PAYLOAD + 1U];
+    uint8_t request[8];
+    uint32_t seen = 0;
+
+    net_put(request, window);
+    net_put(request + 4, WINDOW);
+    if (send(fd, request, sizeof request, 0) != (ssize_t)sizeof request) {
+        return false;
+    }
+    while (seen < WINDOW) {
+        if (recv(fd, packet, sizeof packet, 0) != (ssize_t)(HEADER + PAYLOAD)) {
+            return false;
+        }
+        if (net_get(packet) != window) {
+            continue; /* left over from a window that was given up */
+        }
+        if (net_get(packet + 4) != seen ||
+            net_get(packet + 8) != net_crc(0U, packet + HEADER, PAYLOAD)) {
+            return false;
+        }
+        seen++;
+    }
+    return true;
+}
+
+static bool net_bulk(int fd, unsigned long bytes, bool (*move)(int fd, uint32_t window))
+{
+    const unsigned long windows = (bytes + WINDOW * PAYLOAD - 1U) / (WINDOW * PAYLOAD);
+    unsigned int repeats = 0;
+
+    for (uint32_t window = 0; window < windows; window++) {
+        int tries = 0;
+
+        while (!move(fd, window)) {
+            repeats++;
+            if (++tries == TRIES) {
+                printf("window %u of %lu failed %d times\n", window, windows, TRIES);
+                return false;
+            }
+        }
+    }
+    printf("%lu windows of %u datagrams, %u repeated\n", windows, WINDOW, repeats);
+    return repeats * 20U <= windows;
+}
+
+int main(int argc, char **argv)
+{
+    const unsigned long amount = argc == 4 ? strtoul(argv[3], NULL, 10) : 0UL;
+
+    if (amount != 0UL && strcmp(argv[2], "echo") == 0) {
+        return net_echo(net_socket(argv[1], 7), amount) ? 0 : 1;
+    }
+    if (amount != 0UL && strcmp(argv[2], "send") == 0) {
+        return net_bulk(net_socket(argv[1], 9001), amount, net_send_window) ? 0 : 1;
+    }
+    if (amount != 0UL && strcmp(argv[2], "receive") == 0) {
+        return net_bulk(net_socket(argv[1], 9002), amount, net_receive_window) ? 0 : 1;
+    }
+    fprintf(stderr, "usage: netbulk PEER echo COUNT | send BYTES | receive BYTES\n");
+    return 2;
+}

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# What examples/run needs from Debian: tools on this machine, and arm64 packages for the guest, which
+# are unpacked into a cache and never installed.
+
+HOST_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build
+    cpio xz-utils gzip ca-certificates)
+KERNEL_PACKAGES=(linux-image-6.12-cloud-arm64 linux-image-6.12-arm64) # first one that exists
+GUEST_PACKAGES=(busybox-static e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1 libss2 libc6
+    libfdt-dev)
+GUEST_MODULES=(virtio_mmio virtio_blk failover net_failover virtio_net virtio_console virtio-rng
+    libcrc32c crc16 crc32c_generic mbcache jbd2 ext4) # those that the kernel has not built in
+RESOLVE_DAYS=1 # how long a resolved version is used without asking again
+
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/avps
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "installing packages needs root: run once as root, or install sudo"
+    fi
+}
+
+install_host_packages() {
+    local package missing=()
+    for package in "${HOST_PACKAGES[@]}"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    progress "installing ${missing[*]}"
+    as_root apt-get update -qq >>"$LOG" 2>&1 || true # a broken third-party source is not our problem
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${missing[@]}" >>"$LOG" 2>&1 || die "apt-get install failed, see $LOG"
+}
+
+# apt for a foreign architecture with state of its own: the machine's dpkg and apt stay as they are.
+apt_arm64() {
+    local tool=$1
+    shift
+    "$tool" -o Dir::State="$CACHE/apt/state" -o Dir::State::lists="$CACHE/apt/lists" \
+        -o Dir::State::status=/dev/null -o Dir::Cache="$CACHE/apt/cache" \
+        -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o Acquire::Languages=none \
+        -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Retries=3 "$@"
+}
+
+# Name of the package that the kernel meta package stands for; nothing if it is not available.
+kernel_behind() {
+    apt_arm64 apt-cache show --no-all-versions "$1" 2>/dev/null |
+        sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -n 1
+}
+
+# Write "package version sha256" lines to $1.
+resolve_packages() {
+    local meta kernel='' package
+    mkdir -p "$CACHE/apt/state" "$CACHE/apt/lists/partial" "$CACHE/apt/cache/archives/partial"
+    progress "looking up the arm64 packages"
+    apt_arm64 apt-get update -qq >>"$LOG" 2>&1 || true # judged by what can be found afterwards
+    for meta in "${KERNEL_PACKAGES[@]}"; do
+        kernel=$(kernel_behind "$meta")
+        [ -n "$kernel" ] && break
+    done
+    [ -n "$kernel" ] || return 1
+    for package in "$kernel" "${GUEST_PACKAGES[@]}"; do
+        apt_arm64 apt-cache show --no-all-versions "$package" 2>>"$LOG" | awk '
+            /^Package: / { name = $2 } /^Version: / { version = $2 } /^SHA256: / { sum = $2 }
+            END { if (sum == "") exit 1; print name, version, sum }' || return 1
+    done >"$1.new"
+    mv "$1.new" "$1"
+}
+
+# Unpack one package file into $2, the kernel without the modules that are not needed.
+unpack_package() {
+    local name module
+    name=$(dpkg-deb -f "$1" Package) || return 1
+    case $name in
+    linux-image-*)
+        local patterns=()
+        for module in "${GUEST_MODULES[@]}"; do
+            patterns+=("--wildcards" "*/$module.ko*")
+        done
+        dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" ./boot
+        dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" "${patterns[@]}" 2>/dev/null || true
+        ;;
+    *) dpkg-deb -x "$1" "$2" ;;
+    esac
+}
+
+# Download what $1 lists and unpack it into the folder $2.
+fetch_packages() {
+    local name version sum file work=$2.new
+    rm -rf "$work"
+    mkdir -p "$work/debs" "$work/root"
+    while read -r name version sum; do
+        progress "downloading $name $version (arm64)"
+        (cd "$work/debs" && apt_arm64 apt-get download -qq "$name=$version") >>"$LOG" 2>&1 || return 1
+        file=("$work/debs/${name}"_*.deb)
+        echo "$sum  ${file[0]}" | sha256sum --check --quiet >>"$LOG" 2>&1 || return 1
+        unpack_package "${file[0]}" "$work/root" || return 1
+    done <"$1"
+    rm -rf "$work/debs"
+    (cd "$work/root" && find . -type f ! -path './usr/share/*' -exec sha256sum {} +) >"$work/SHA256SUMS"
+    rm -rf "$2"
+    mv "$work" "$2"
+}
+
+packages_are_intact() {
+    [ -f "$1/SHA256SUMS" ] && (cd "$1/root" && sha256sum --check --quiet "$1/SHA256SUMS") >>"$LOG" 2>&1
+}
+
+# Leave the unpacked packages in $GUEST_ROOT. Without network, what was resolved before serves.
+provide_guest_packages() {
+    local list=$CACHE/packages key
+    mkdir -p "$CACHE"
+    if [ "$UPDATE" = yes ] || [ -z "$(find "$list" -mtime "-$RESOLVE_DAYS" 2>/dev/null)" ]; then
+        resolve_packages "$list" || [ -f "$list" ] ||
+            die "Debian's 6.12 arm64 kernel or a package of the guest was not found, see $LOG"
+    fi
+    key=$(head -n 1 "$list" | cut -d' ' -f1)-$(sha256sum <"$list" | cut -c1-12)
+    if ! packages_are_intact "$CACHE/$key"; then
+        fetch_packages "$list" "$CACHE/$key" || die "download failed or was damaged, see $LOG"
+    fi
+    GUEST_ROOT=$CACHE/$key/root
+    GUEST_KERNEL=$(find "$GUEST_ROOT/boot" -name 'vmlinuz-*' | head -n 1)
+    GUEST_KERNEL_VERSION=${GUEST_KERNEL##*/vmlinuz-}
+}
