@@ -25,7 +25,7 @@ CODE_DIRS = ("include", "src", "port")
 SUFFIXES = (".c", ".h", ".S", ".cpp")
 TAG = re.compile(r"\[((?:drv\.)?[a-z][a-z0-9-]*-(?:\d+\.\d+|x\d+)|AVPS [A-Z]+-\d+)\]")
 LOOSE = re.compile(
-    r"\[(?:(?:drv\.)?(?:core|feat|init|split|packed|shm|mmio|rng|blk|net|console)-[x\d]|AVPS)[^\]]*\]"
+    r"\[(?:(?:drv\.)?(?:core|feat|init|split|packed|shm|mmio|rng|blk|net|console)-[x\d]|AVPS[ -])[^\]]*\]"
 )
 CHAPTERS = (
     ("2", "Status, features, configuration space, virtqueues"),

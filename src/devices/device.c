@@ -37,16 +37,23 @@ static bool feature_needs_are_met(const struct avps_feature *feature,
            avps_features_has(set, feature->any[1] - 1U);
 }
 
-/* Drop what cannot stand in `set` without its needs; once per row suffices for chains of needs. */
+/* Drop what cannot stand in `set` without its needs. */
+static void features_drop_unmet(const struct avps_feature *table, size_t count,
+                                struct avps_features *set)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!feature_needs_are_met(&table[i], set)) {
+            avps_features_remove(set, table[i].bit);
+        }
+    }
+}
+
+/* The same for chains of needs, which are no longer than the table. */
 static void features_close(const struct avps_feature *table, size_t count,
                            struct avps_features *set)
 {
     for (size_t round = 0; round < count; round++) {
-        for (size_t i = 0; i < count; i++) {
-            if (!feature_needs_are_met(&table[i], set)) {
-                avps_features_remove(set, table[i].bit);
-            }
-        }
+        features_drop_unmet(table, count, set);
     }
 }
 
@@ -184,6 +191,7 @@ static void device_notify_config(struct avps_device *dev)
     }
 }
 
+/* [init-1.3] Not while suspended. */
 bool avps_device_is_live(const struct avps_device *dev)
 {
     const uint32_t mask = VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET |

@@ -300,7 +300,8 @@ static enum queue_step queue_serve(struct avps_device *dev, uint16_t index)
     return queue_finish(dev, index, request, chain, dev->ops->request(dev, index, chain));
 }
 
-/* [I21] At most `*budget` chains. @return whether chains may be left. */
+/* [I21] At most `*budget` chains, those without a kick of their own too [split-x7] [packed-x2].
+ * @return whether chains may be left. */
 static bool queue_run(struct avps_device *dev, uint16_t index, uint32_t *budget)
 {
     struct avps_queue *queue = &dev->queues[index];

@@ -5,7 +5,7 @@
 
 #include "devices/device_internal.h"
 
-#define VIRTIO_ID_ENTROPY 4U
+#define VIRTIO_ID_ENTROPY 4U /* [AVPS RNG-2] */
 #define RNG_BYTES_DEFAULT 4096U
 #define RNG_BYTES_MAX     65536U
 #define RNG_PIECE         256U

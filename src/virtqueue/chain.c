@@ -53,6 +53,7 @@ static enum avps_status chain_copy_out(struct avps_mem *mem, const struct chain_
     return mem->ops->write(mem->ctx, piece->gpa, src, piece->len);
 }
 
+/* [split-2.1] [packed-2.1] This cursor sees readable segments only. */
 enum avps_status avps_chain_read(struct avps_chain *chain, void *dst, uint32_t len)
 {
     uint8_t *to = dst;
@@ -102,6 +103,7 @@ static enum avps_status chain_write_piece(struct avps_chain *chain, const uint8_
     return status;
 }
 
+/* [split-2.1] [packed-2.1] This cursor sees writable segments only. */
 enum avps_status avps_chain_write(struct avps_chain *chain, const void *src, uint32_t len)
 {
     const uint8_t *from = src;
@@ -181,6 +183,7 @@ static void chain_seek_end(const struct avps_chain *chain, uint32_t back, uint32
     *off = chain->segs[i].len - back;
 }
 
+/* [split-5.3] A tail behind bytes that were not written is not part of `written`. */
 enum avps_status avps_chain_write_tail(struct avps_chain *chain, const void *src, uint32_t len)
 {
     const uint8_t *from = src;

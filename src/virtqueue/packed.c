@@ -126,7 +126,7 @@ AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_c
         }
         pos = packed_advance(vq, pos, 1);
     }
-    return limit == 0U ? AVPS_EMPTY : AVPS_E_GUEST_DESC; /* drv.packed-3.2 */
+    return limit == 0U ? AVPS_EMPTY : AVPS_E_GUEST_DESC; /* drv.packed-3.2 [packed-3.2] */
 }
 
 /* ---- chains ---- */
@@ -283,6 +283,7 @@ enum avps_status avps_packed_publish(struct avps_vq *vq, bool *notify)
 
 /* ---- available buffer notification suppression ---- */
 
+/* [packed-x3] */
 enum avps_status avps_packed_set_kicks(struct avps_vq *vq, bool wanted)
 {
     if (!wanted) {

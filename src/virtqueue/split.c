@@ -81,7 +81,7 @@ static enum avps_status split_indirect(const struct avps_vq *vq, struct avps_cha
         return AVPS_E_GUEST_DESC; /* drv.split-4.1, drv.split-4.4 */
     }
     if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc.len % VIRTQ_DESC_SIZE != 0U) {
-        return AVPS_E_GUEST_DESC; /* I6 */
+        return AVPS_E_GUEST_DESC; /* I6 [split-1.2] */
     }
     const enum avps_status status = avps_table_attach(vq->mem, &table, desc.addr, desc.len);
     return status == AVPS_OK ? split_walk_table(vq, chain, walk, &table, entries) : status;
@@ -203,7 +203,8 @@ enum avps_status avps_split_push(struct avps_vq *vq, struct avps_chain *chains, 
     return status;
 }
 
-/* [split-4.1] .. [split-4.6] Whether the step from `old` to `now` deserves an interrupt. */
+/* Whether the step from `old` to `now` deserves an interrupt: by index [split-4.4] [split-4.5]
+ * [split-4.6] or by flag [split-4.1] [split-4.2] [split-4.3]. */
 static enum avps_status split_wants_interrupt(const struct avps_vq *vq, uint16_t old, uint16_t now,
                                               bool *notify)
 {
@@ -241,7 +242,8 @@ enum avps_status avps_split_publish(struct avps_vq *vq, bool *notify)
 
 /* ---- available buffer notification suppression ---- */
 
-/* [split-6.1] .. [split-6.4] With EVENT_IDX the flags stay 0 and a stale avail_event suppresses. */
+/* [split-x8] With EVENT_IDX the flags stay 0 and a stale avail_event suppresses [split-6.3]
+ * [split-6.4]; without it the flag is 0 or 1 [split-6.1] [split-6.2]. */
 enum avps_status avps_split_set_kicks(struct avps_vq *vq, bool wanted)
 {
     if (!vq->event_idx) {

@@ -58,6 +58,7 @@ static bool vq_areas_are_valid(const struct avps_vq_config *config, const struct
                               layout->device_len);
 }
 
+/* [split-2.2] The descriptor table of a split queue is attached for reading only. */
 static enum avps_status vq_attach(struct avps_vq *vq, const struct avps_vq_config *config,
                                   const struct vq_layout *layout)
 {
