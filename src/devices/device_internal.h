@@ -152,18 +152,18 @@ bool avps_device_queue_is_live(const struct avps_device *dev, uint16_t queue);
 
 /* Supply queues: take and return chains on the device's own account.
  *  pop: AVPS_OK; AVPS_EMPTY also when the queue is not live; faults are latched here. */
-enum avps_status avps_device_pop(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
-void avps_device_unpop(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
-void avps_device_push(struct avps_device *dev, uint16_t queue, struct avps_chain *chain);
+enum avps_status avps_device_pop(struct avps_device *dev, uint16_t index, struct avps_chain *chain);
+void avps_device_unpop(struct avps_device *dev, uint16_t index, struct avps_chain *chain);
+void avps_device_push(struct avps_device *dev, uint16_t index, struct avps_chain *chain);
 /* The same for many at once: chains[0 .. *count) were taken, whatever pop_burst returns. */
 enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t queue,
                                        struct avps_chain *chains, uint32_t max, uint32_t *count);
 void avps_device_push_burst(struct avps_device *dev, uint16_t queue, struct avps_chain *chains,
                             uint32_t count);
 /* Publish what was pushed and send the notification that the driver wants. */
-void avps_device_flush(struct avps_device *dev, uint16_t queue);
+void avps_device_flush(struct avps_device *dev, uint16_t index);
 /* Ask for kicks on a supply queue that ran dry. @return true if buffers came in meanwhile. */
-bool avps_device_starve(struct avps_device *dev, uint16_t queue);
+bool avps_device_starve(struct avps_device *dev, uint16_t index);
 
 /* Finish a reset, queue reset or suspend that waited for requests in flight. */
 void avps_device_settle(struct avps_device *dev);
@@ -214,9 +214,9 @@ void avps_device_config_write(struct avps_device *dev, uint32_t off, const uint8
 struct avps_queue *avps_device_queue(struct avps_device *dev, uint32_t queue);
 /* Whether the driver may write its registers now. */
 bool avps_device_queue_is_open(const struct avps_device *dev, const struct avps_queue *queue);
-void avps_device_enable_queue(struct avps_device *dev, uint16_t queue);
+void avps_device_enable_queue(struct avps_device *dev, uint16_t index);
 /* Stop a queue (QueueReady 0) or reset it (QueueReset 1). */
-void avps_device_disable_queue(struct avps_device *dev, uint16_t queue);
-void avps_device_reset_queue(struct avps_device *dev, uint16_t queue);
+void avps_device_disable_queue(struct avps_device *dev, uint16_t index);
+void avps_device_reset_queue(struct avps_device *dev, uint16_t index);
 
 #endif

@@ -310,15 +310,10 @@ static bool queue_run(struct avps_device *dev, uint16_t index, uint32_t *budget)
     while (*budget != 0U) {
         const enum queue_step step = queue_serve(dev, index);
 
-        if (step == STEP_WAIT) {
+        const bool dry = step == STEP_EMPTY && (dev->paused || !avps_device_starve(dev, index));
+
+        if (step == STEP_WAIT || dry) {
             return false;
-        }
-        if (step == STEP_EMPTY) {
-            if (dev->paused || !avps_device_starve(dev, index)) {
-                return false;
-            }
-            (*budget)--;
-            continue;
         }
         (*budget)--;
     }

@@ -98,6 +98,18 @@ static enum avps_status packed_indirect(const struct avps_vq *vq, struct avps_ch
     return status == AVPS_OK ? packed_walk_table(vq, chain, walk, &table, entries) : status;
 }
 
+/* Out of line without the address of `walk`, which stays in registers. */
+AVPS_INLINE enum avps_status packed_indirect_only(const struct avps_vq *vq,
+                                                  struct avps_chain *chain, struct chain_walk *walk,
+                                                  struct virtq_desc desc)
+{
+    struct chain_walk cold = *walk;
+    const enum avps_status status = packed_indirect(vq, chain, &cold, desc);
+
+    *walk = cold;
+    return status;
+}
+
 /* [packed-3.1] Follow NEXT from `pos`; at most the slots that are not in flight. The id is that of
  * the last descriptor. */
 AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_chain *chain,
@@ -114,11 +126,7 @@ AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_c
         }
         chain->slots = (uint16_t)(steps + 1U);
         if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
-            struct chain_walk cold = *walk; /* keeps `walk` in registers */
-
-            status = steps == 0U ? packed_indirect(vq, chain, &cold, desc) : AVPS_E_GUEST_DESC;
-            *walk = cold;
-            return status;
+            return steps == 0U ? packed_indirect_only(vq, chain, walk, desc) : AVPS_E_GUEST_DESC;
         }
         status = chain_add(chain, vq->mem, walk, &desc);
         if (status != AVPS_OK || (desc.flags & VIRTQ_DESC_F_NEXT) == 0U) {

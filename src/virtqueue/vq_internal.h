@@ -173,6 +173,7 @@ AVPS_INLINE enum avps_status ring_load_desc_acquire(const struct avps_vq *vq,
     uint16_t flags = 0;
     enum avps_status status = ring_load16_acquire(vq, area, off + VIRTQ_DESC_SIZE - 2U, &flags);
 
+    virtq_desc_decode(desc, 0, 0);
     if (status == AVPS_OK) {
         status = ring_load_desc(vq, area, index, desc);
     }
