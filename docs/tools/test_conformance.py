@@ -9,6 +9,7 @@ from pathlib import Path
 
 import conformance
 import csource
+import device_matrix
 
 CODE = """\
 /* SPDX */
@@ -134,6 +135,21 @@ class ProjectTest(unittest.TestCase):
             self.put("docs/avps.md", "old")
             self.assertEqual(conformance.check(self.root, project), 1)
         self.assertIn("docs/avps.md is stale", out.getvalue())
+
+
+class MatrixTest(unittest.TestCase):
+    def test_feature_tables_become_rows(self):
+        code = """
+enum { VIRTIO_X_F_A = 3, VIRTIO_X_F_B };
+#define VIRTIO_X_F_C 65U
+static const struct avps_feature x_features[] = {
+    AVPS_FEATURE_NEEDS_AND_ANY(VIRTIO_X_F_C, AVPS_FEATURE_OFFERED, VIRTIO_X_F_A, 1, 2),
+    AVPS_FEATURE(VIRTIO_X_F_A, AVPS_FEATURE_REQUIRED),
+};
+"""
+        rows = device_matrix.features_of(code, device_matrix.values_of(code))
+        self.assertEqual([(f.bit, f.name, f.rule, f.needs) for f in rows],
+                         [(3, "A", "required", "-"), (65, "C", "offered", "A and 1 or 2")])
 
 
 if __name__ == "__main__":
