@@ -91,12 +91,12 @@ def feature_of(macro, args, values):
 
 
 def features_of(code, values):
-    """All rows of the feature tables of one source."""
+    """The rows of the feature tables of one source."""
     rows = []
     for table in TABLE.findall(code):
         for macro, args in ROW.findall(table):
             rows.append(feature_of(macro, [arg.strip() for arg in args.split(",")], values))
-    return sorted(rows, key=lambda feature: feature.bit)
+    return rows
 
 
 def devices_of(root):
@@ -104,17 +104,18 @@ def devices_of(root):
     common = {}
     for path in sorted((root / "include/avps").glob("*.h")) + sorted((root / "src").rglob("*.h")):
         common.update(values_of(csource.split(path.read_text(encoding="utf-8"))[1]))
-    devices = []
+    devices = {"device": Device("every device", None, [])}
     for path in sorted((root / "src/devices").glob("*.c")):
         _, code = csource.split(path.read_text(encoding="utf-8"))
         values = {**common, **values_of(code)}
-        features = features_of(code, values)
+        name = path.stem.split("_")[0]  # a model may have several files: net.c, net_ctrl.c
+        device = devices.setdefault(name, Device(name, None, []))
+        device.features += features_of(code, values)
         ident = DEVICE_ID.search(code)
         if ident is not None:
-            devices.append(Device(path.stem, number_of(ident.group(1), values), features))
-        elif features:
-            devices.append(Device("every device", None, features))
-    return sorted(devices, key=lambda device: device.number or 0)
+            device.number = number_of(ident.group(1), values)
+    found = [d for d in devices.values() if d.features or d.number is not None]
+    return sorted(found, key=lambda device: device.number or 0)
 
 
 def rows_of(device):
@@ -124,7 +125,7 @@ def rows_of(device):
         return [f"| {device.name} | {number} | - | none of its own | - | - |"]
     return [
         f"| {device.name} | {number} | {f.bit} | {f.name} | {f.rule} | {f.needs} |"
-        for f in device.features
+        for f in sorted(device.features, key=lambda feature: feature.bit)
     ]
 
 

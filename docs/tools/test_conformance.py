@@ -149,7 +149,7 @@ static const struct avps_feature x_features[] = {
 """
         rows = device_matrix.features_of(code, device_matrix.values_of(code))
         self.assertEqual([(f.bit, f.name, f.rule, f.needs) for f in rows],
-                         [(3, "A", "required", "-"), (65, "C", "offered", "A and 1 or 2")])
+                         [(65, "C", "offered", "A and 1 or 2"), (3, "A", "required", "-")])
 
 
 if __name__ == "__main__":
