@@ -18,10 +18,9 @@
 #include "avps/switch.h"
 #include "avps/vq.h"
 
-/** Library version, SemVer. */
-#define AVPS_VERSION_MAJOR 0
-#define AVPS_VERSION_MINOR 1
-#define AVPS_VERSION_PATCH 0
+#define AVPS_VERSION_MAJOR 0 /**< Library version, SemVer. */
+#define AVPS_VERSION_MINOR 1 /**< Until 1.0 a new minor version may change the interface. */
+#define AVPS_VERSION_PATCH 0 /**< Fixes only. */
 
 /** VIRTIO revision implemented: 1.4. */
 #define AVPS_VIRTIO_REVISION 0x0104

@@ -144,8 +144,8 @@ struct avps_device_config {
     const struct avps_port *port;  /**< NULL: no events, no clock. Copied. */
     struct avps_queue *queues;     /**< Required: storage for `queue_count` queues. */
     uint16_t queue_count;          /**< As the device's header says. */
-    uint16_t queue_size_max;       /**< Largest size a driver may choose: power of two, 2..
-                                        AVPS_QUEUE_SIZE_MAX (32768 as 0x8000). */
+    uint16_t queue_size_max;       /**< Largest size a driver may choose: a power of two from
+                                        2 to AVPS_QUEUE_SIZE_MAX. */
     struct avps_features withhold; /**< Features not to offer, e.g. AVPS_F_RING_PACKED; VERSION_1
                                         cannot be withheld. */
     bool access_platform;          /**< Offer and require ACCESS_PLATFORM [feat-1.3]. */
