@@ -147,10 +147,11 @@ AVPS_NODISCARD enum avps_status avps_vq_publish(struct avps_vq *vq, bool *notify
 void avps_vq_suppress(struct avps_vq *vq);
 
 /** Ask for kicks again and look once more.
- *  @param[out] more  A chain is there already: keep polling. */
+ *  @param[out] more  A chain is there already, or the driver could not be asked: keep polling. */
 void avps_vq_arm(struct avps_vq *vq, bool *more);
 
-/** Whether a chain is available now, without taking it. A latched queue has none. */
+/** Whether a pop may find something now: a chain, or a ring that cannot be read. A latched queue
+ *  has nothing. */
 bool avps_vq_has_work(struct avps_vq *vq);
 
 /** Bytes left to read. */

@@ -262,7 +262,9 @@ static enum avps_status packed_wants_interrupt(const struct avps_vq *vq, struct 
     if (status == AVPS_OK && flags == EVENT_DESC && vq->event_idx) {
         status = ring_load16(vq, &vq->driver, 0, &off_wrap);
     }
-    if (flags == EVENT_DESC && vq->event_idx && (off_wrap & EVENT_OFF) < vq->size) {
+    if (status != AVPS_OK) {
+        *notify = true; /* wishes unknown: a spurious interrupt is better than a lost one */
+    } else if (flags == EVENT_DESC && vq->event_idx && (off_wrap & EVENT_OFF) < vq->size) {
         *notify = packed_event_passed(vq, old, off_wrap);
     } else {
         *notify = flags != EVENT_DISABLE;
@@ -311,6 +313,7 @@ bool avps_packed_has_work(struct avps_vq *vq)
     const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)vq->avail_idx + DESC_FLAGS;
     uint16_t flags = 0;
 
-    return vq->slots_in_flight < vq->size && ring_load16(vq, &vq->desc, off, &flags) == AVPS_OK &&
-           packed_is_available(flags, vq->avail_wrap);
+    return vq->slots_in_flight < vq->size &&
+           (ring_load16(vq, &vq->desc, off, &flags) != AVPS_OK ||
+            packed_is_available(flags, vq->avail_wrap));
 }

@@ -212,7 +212,9 @@ static enum avps_status split_wants_interrupt(const struct avps_vq *vq, uint16_t
     const uint32_t off = vq->event_idx ? AVAIL_RING + 2U * vq->size : 0U;
     const enum avps_status status = ring_load16(vq, &vq->driver, off, &value);
 
-    if (vq->event_idx) {
+    if (status != AVPS_OK) {
+        *notify = true; /* wishes unknown: a spurious interrupt is better than a lost one */
+    } else if (vq->event_idx) {
         const uint32_t since_event = ((uint32_t)now + 0x1ffffU - value) & 0xffffU;
         const uint32_t since_old = ((uint32_t)now + 0x10000U - old) & 0xffffU;
         *notify = since_event < since_old;
@@ -259,5 +261,5 @@ bool avps_split_has_work(struct avps_vq *vq)
 {
     uint16_t idx = 0;
 
-    return ring_load16(vq, &vq->driver, AVAIL_IDX, &idx) == AVPS_OK && idx != vq->avail_idx;
+    return ring_load16(vq, &vq->driver, AVAIL_IDX, &idx) != AVPS_OK || idx != vq->avail_idx;
 }

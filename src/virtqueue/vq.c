@@ -193,18 +193,19 @@ enum avps_status avps_vq_publish(struct avps_vq *vq, bool *notify)
     return vq->packed ? avps_packed_publish(vq, notify) : avps_split_publish(vq, notify);
 }
 
-static void vq_set_kicks(struct avps_vq *vq, bool wanted)
+static enum avps_status vq_set_kicks(struct avps_vq *vq, bool wanted)
 {
     const enum avps_status status =
         vq->packed ? avps_packed_set_kicks(vq, wanted) : avps_split_set_kicks(vq, wanted);
 
     vq->suppressed = status == AVPS_OK && !wanted;
+    return vq_latch(vq, status);
 }
 
 void avps_vq_suppress(struct avps_vq *vq)
 {
     if (vq->live && !vq->suppressed) {
-        vq_set_kicks(vq, false);
+        (void)vq_set_kicks(vq, false); /* a guest fault is latched: the next pop tells */
     }
 }
 
@@ -214,9 +215,9 @@ void avps_vq_arm(struct avps_vq *vq, bool *more)
     if (!vq->live || vq->fault != AVPS_OK) {
         return;
     }
-    vq_set_kicks(vq, true);
+    const bool asked = vq_set_kicks(vq, true) == AVPS_OK;
     avps_arch_fence_full(); /* I25: ask first, then look */
-    *more = avps_vq_has_work(vq);
+    *more = !asked || avps_vq_has_work(vq); /* who could not ask must look again */
 }
 
 bool avps_vq_has_work(struct avps_vq *vq)
