@@ -92,11 +92,15 @@ enum avps_status avps_chain_skip(struct avps_chain *chain, uint32_t len)
 static enum avps_status chain_write_piece(struct avps_chain *chain, const uint8_t *src,
                                           uint32_t *len)
 {
-    const struct chain_piece piece = chain_next(chain, &chain->write_seg, &chain->write_off, *len);
+    uint32_t seg = chain->write_seg;
+    uint32_t off = chain->write_off;
+    const struct chain_piece piece = chain_next(chain, &seg, &off, *len);
     const enum avps_status status = chain_copy_out(chain->mem, &piece, src);
 
-    chain->writable_len -= piece.len;
-    if (status == AVPS_OK) {
+    if (status == AVPS_OK) { /* else the cursor stays: `written` has no holes (I8, I31) */
+        chain->write_seg = seg;
+        chain->write_off = off;
+        chain->writable_len -= piece.len;
         chain->written += piece.len;
     }
     *len = piece.len;
