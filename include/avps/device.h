@@ -193,7 +193,7 @@ enum avps_poll_result {
 void avps_kick(struct avps_device *dev, uint32_t queue, uint16_t notif_data);
 
 /** Serve all queues.
- *  @param budget  Chains at most, at least 1; the work per chain is bounded by the device.
+ *  @param budget  Chains per queue at most, at least 1; the device bounds the work per chain.
  *  @return What remains. IDLE for a device that is not live. */
 enum avps_poll_result avps_poll(struct avps_device *dev, uint32_t budget);
 

@@ -234,7 +234,7 @@ void avps_device_fault(struct avps_device *dev, enum avps_status status)
 void avps_device_config_changed(struct avps_device *dev)
 {
     dev->config_generation++; /* [mmio-1.6] */
-    if ((dev->status & VIRTIO_STATUS_SUSPEND) != 0U) {
+    if ((dev->status & VIRTIO_STATUS_SUSPEND) != 0U || dev->suspending) {
         dev->config_pending = true;
     } else if (avps_device_is_live(dev)) {
         device_notify_config(dev);
@@ -276,6 +276,8 @@ static void device_finish_queue_reset(struct avps_device *dev, uint16_t index)
     avps_vq_disable(&queue->vq);
     queue->vq.fault = AVPS_OK;
     atomic_store_explicit(&queue->kicked, false, memory_order_relaxed);
+    dev->counters.spurious_kicks +=
+        atomic_exchange_explicit(&queue->kicks, 0U, memory_order_relaxed);
     queue->regs = (struct avps_queue_regs){.size = dev->queue_size_max};
     if (dev->ops->queue_reset != NULL) {
         dev->ops->queue_reset(dev, index);
@@ -330,7 +332,9 @@ enum avps_status avps_reset(struct avps_device *dev)
     if (!device_cancel(dev, AVPS_ALL_QUEUES)) {
         return AVPS_PENDING;
     }
-    device_finish_reset(dev);
+    if (dev->resetting) { /* else the last completion, inside the cancel, has finished it */
+        device_finish_reset(dev);
+    }
     return AVPS_OK;
 }
 
@@ -583,7 +587,7 @@ void avps_device_reset_queue(struct avps_device *dev, uint16_t index)
         return;
     }
     queue->regs.resetting = true;
-    if (device_cancel(dev, index)) {
+    if (device_cancel(dev, index) && queue->regs.resetting) {
         device_finish_queue_reset(dev, index);
     }
 }

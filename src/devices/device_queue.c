@@ -70,8 +70,8 @@ enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t index,
     struct avps_queue *queue = &dev->queues[index];
 
     *count = 0;
-    if (!avps_device_queue_is_live(dev, index) || dev->paused) {
-        return AVPS_EMPTY;
+    if (!avps_device_is_live(dev) || !queue->vq.live || queue->regs.resetting || dev->paused) {
+        return AVPS_EMPTY; /* but a fault that the queue has latched is told */
     }
     const enum avps_status status = avps_vq_pop_burst(&queue->vq, chains, max, count);
 
@@ -137,6 +137,7 @@ void avps_device_flush(struct avps_device *dev, uint16_t index)
     }
     if (avps_vq_publish(&queue->vq, &notify) != AVPS_OK) {
         queue->counters.port_errors++;
+        atomic_store_explicit(&queue->kicked, true, memory_order_release); /* once more later */
     }
     if (notify && dev->transport != NULL) {
         queue->counters.interrupts++;
@@ -348,7 +349,7 @@ static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget
     }
     const bool live = avps_device_queue_is_live(dev, index);
     queue_count_kicks(dev, queue, live);
-    if (!live) {
+    if (!live || dev->paused) {
         return false;
     }
     const bool more = queue_serve_kind(dev, index, budget);
