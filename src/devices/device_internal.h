@@ -160,6 +160,10 @@ enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t queue,
                                        struct avps_chain *chains, uint32_t max, uint32_t *count);
 void avps_device_push_burst(struct avps_device *dev, uint16_t queue, struct avps_chain *chains,
                             uint32_t count);
+/* A chain that cannot be served is the guest's fault: dropped, the queue latched, the device
+ * faulted. */
+void avps_device_refuse(struct avps_device *dev, uint16_t index, struct avps_chain *chain,
+                        enum avps_status status);
 /* Publish what was pushed and send the notification that the driver wants. */
 void avps_device_flush(struct avps_device *dev, uint16_t index);
 /* Ask for kicks on a supply queue that ran dry. @return true if buffers came in meanwhile. */

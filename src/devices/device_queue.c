@@ -94,13 +94,32 @@ enum avps_status avps_device_pop(struct avps_device *dev, uint16_t index, struct
     return avps_device_pop_burst(dev, index, chain, 1, &count);
 }
 
+/* What pop counted, wherever the cursor is now. */
+static uint64_t chain_bytes(const struct avps_chain *chain)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < chain->readable_segs; i++) {
+        bytes += chain->segs[i].len;
+    }
+    return bytes;
+}
+
 void avps_device_unpop(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
 {
     struct avps_queue *queue = &dev->queues[index];
 
     queue->counters.chains--;
-    queue->counters.bytes_read -= chain->readable_len;
+    queue->counters.bytes_read -= chain_bytes(chain);
     avps_vq_unpop(&queue->vq, chain);
+}
+
+void avps_device_refuse(struct avps_device *dev, uint16_t index, struct avps_chain *chain,
+                        enum avps_status status)
+{
+    avps_vq_drop(&dev->queues[index].vq, chain);
+    dev->queues[index].vq.fault = status;
+    queue_fault(dev, index, status);
 }
 
 void avps_device_push_burst(struct avps_device *dev, uint16_t index, struct avps_chain *chains,
@@ -142,6 +161,9 @@ void avps_device_flush(struct avps_device *dev, uint16_t index)
     if (notify && dev->transport != NULL) {
         queue->counters.interrupts++;
         dev->transport->notify_queue(dev->transport_ctx, index);
+        if (!dev->in_poll && dev->transport->batch_end != NULL) {
+            dev->transport->batch_end(dev->transport_ctx); /* no poll will do it */
+        }
     }
 }
 
@@ -258,9 +280,7 @@ static enum queue_step queue_finish(struct avps_device *dev, uint16_t index,
         if (request != NULL) {
             queue_remove(queue, request);
         }
-        avps_vq_drop(&queue->vq, chain);
-        queue->vq.fault = status;
-        queue_fault(dev, index, status);
+        avps_device_refuse(dev, index, chain, status);
         return STEP_WAIT;
     }
     if (status != AVPS_OK) {
