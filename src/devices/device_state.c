@@ -11,12 +11,19 @@
 #define STATE_VERSION 1U
 #define STATE_END     0x21444e45U /* "END!" */
 
+/* Nothing in flight, nothing used that the driver cannot see. */
+static bool queue_is_settled(const struct avps_vq *vq)
+{
+    return vq->in_flight == 0U && vq->used_idx == vq->published_idx &&
+           vq->used_wrap == vq->published_wrap;
+}
+
 static bool device_is_quiet(const struct avps_device *dev)
 {
     for (uint16_t i = 0; i < dev->queue_count; i++) {
         const struct avps_queue *queue = &dev->queues[i];
 
-        if (queue->first != NULL || (queue->vq.live && queue->vq.in_flight != 0U)) {
+        if (queue->first != NULL || (queue->vq.live && !queue_is_settled(&queue->vq))) {
             return false;
         }
     }
@@ -124,6 +131,7 @@ static void state_load_status(struct avps_device *dev, struct avps_state *state)
     state_get_features(state, &dev->wanted);
     state_check(state,
                 state_status_is_possible(status, avps_features_has(&accepted, AVPS_F_SUSPEND)));
+    state_check(state, !dev->config_pending || (status & VIRTIO_STATUS_SUSPEND) != 0U);
     if (state->failed) {
         return;
     }

@@ -112,7 +112,7 @@ static uint32_t mmio_read_queue(const struct avps_mmio *mmio, uint32_t offset)
     case MMIO_QUEUE_SIZE_MAX:
         return mmio->device->queue_size_max;
     case MMIO_QUEUE_READY:
-        return queue->vq.live && !queue->regs.resetting ? 1U : 0U;
+        return queue->vq.live ? 1U : 0U; /* until the last request is back [mmio-1.7] */
     case MMIO_QUEUE_RESET:
         return queue->regs.resetting ? 1U : 0U; /* [mmio-1.8] [mmio-1.9] [mmio-1.11] */
     default:
@@ -355,15 +355,21 @@ enum avps_status avps_mmio_save(struct avps_mmio *mmio, void *buffer, size_t siz
     avps_state_put_int(&state, mmio->shm_sel, 4);
     avps_state_put_int(&state, mmio->interrupt_status, 4);
     *used = 0;
-    if (buffer != NULL && state.failed) {
-        return AVPS_E_NOSPACE;
-    }
+    const bool counts = buffer == NULL || state.failed;
     const enum avps_status status =
-        buffer == NULL ? avps_save(mmio->device, NULL, 0, used)
-                       : avps_save(mmio->device, (uint8_t *)buffer + MMIO_STATE_SIZE,
-                                   size - MMIO_STATE_SIZE, used);
+        counts ? avps_save(mmio->device, NULL, 0, used)
+               : avps_save(mmio->device, (uint8_t *)buffer + MMIO_STATE_SIZE,
+                           size - MMIO_STATE_SIZE, used);
     *used += MMIO_STATE_SIZE;
-    return status;
+    return status == AVPS_OK && state.failed ? AVPS_E_NOSPACE : status;
+}
+
+/* Events happen to devices that run or have run. */
+static bool mmio_can_interrupt(const struct avps_mmio *mmio)
+{
+    const uint32_t mask = VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_SUSPEND;
+
+    return (avps_device_read_status(mmio->device) & mask) != 0U;
 }
 
 enum avps_status avps_mmio_load(struct avps_mmio *mmio, const void *buffer, size_t size)
@@ -381,9 +387,13 @@ enum avps_status avps_mmio_load(struct avps_mmio *mmio, const void *buffer, size
     if ((interrupts & ~(MMIO_INT_USED | MMIO_INT_CONFIG)) != 0U) {
         return AVPS_E_PARAM;
     }
-    const enum avps_status status =
+    enum avps_status status =
         avps_load(mmio->device, (const uint8_t *)buffer + MMIO_STATE_SIZE, size - MMIO_STATE_SIZE);
 
+    if (status == AVPS_OK && interrupts != 0U && !mmio_can_interrupt(mmio)) {
+        (void)avps_reset(mmio->device);
+        status = AVPS_E_PARAM;
+    }
     if (status == AVPS_OK) {
         mmio->device_features_sel = device_sel;
         mmio->driver_features_sel = driver_sel;
