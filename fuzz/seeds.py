@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Write the seed inputs of the fuzz targets: the scenes of the tests, in the fuzzers' language.
+
+usage: fuzz/seeds.py            writes fuzz/corpus/TARGET/seed-*
+The language is that of guest.c (devices), fuzz_chain.c (rings), fuzz_mmio.c and avps_save.
+"""
+import os
+import struct
+
+CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+
+def put(target, name, data):
+    folder = os.path.join(CORPUS, target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "seed-" + name), "wb") as handle:
+        handle.write(bytes(data))
+
+
+# ---- devices: guest.c ----
+
+ADD, KICK, POLL, WRITE, READ, POKE, HOST, SAVE, START = 1, 4, 5, 7, 8, 9, 10, 11, 0
+PLAIN, STREAM = 0, 1
+NOTHING_HIDDEN = [0, 0, 0, 0] * 4
+NO_PACKED = [0, 0, 0, 0, 4, 0, 0, 0] + [0, 0, 0, 0] * 2
+
+
+def readable(payload):
+    """One readable descriptor of at most 64 bytes."""
+    return [0x00, len(payload)] + list(payload)
+
+
+def writable(length):
+    return [0x0E, length >> 8, length & 255] if length > 255 else [0x02, length]
+
+
+def chain(queue, *parts):
+    return [ADD, queue, len(parts) - 1] + [b for part in parts for b in part]
+
+
+def program(memory, features, *steps):
+    return [memory] + features + [b for step in steps for b in step]
+
+
+def device(target, scenes):
+    for name, steps in scenes.items():
+        for ring, features in (("packed", NOTHING_HIDDEN), ("split", NO_PACKED)):
+            put(target, f"{name}-{ring}", program(PLAIN, features, *steps))
+            put(target, f"{name}-{ring}-stream", program(STREAM, features, *steps))
+
+
+def seeds_rng():
+    device("rng", {
+        "one-request": [chain(0, writable(64)), [POLL]],
+        "two-buffers": [chain(0, writable(3), writable(61)), [POLL]],
+        "dry-then-refilled": [chain(0, writable(16)), [POLL, 0xF0], [HOST, 0], [POLL, 0]],
+        "no-writable": [chain(0, readable(b"abc")), [POLL]],
+        "saved": [chain(0, writable(16)), [POLL], [SAVE, 0], chain(0, writable(16)), [POLL]],
+    })
+
+
+# ---- rings: fuzz_chain.c; each read of guest memory takes the next bytes ----
+
+def split_desc(addr, length, flags, following):
+    return struct.pack("<QIHH", addr, length, flags, following)
+
+
+def packed_desc(addr, length, ident, flags):
+    flags_first = struct.pack("<H", flags)
+    return flags_first + struct.pack("<QIHH", addr, length, ident, flags)
+
+
+def seeds_rings():
+    # attach probes six bytes; then index, head, descriptors
+    head = bytes([4, 3]) + bytes(6)
+    put("split", "one", head + struct.pack("<HH", 1, 0) + split_desc(0x1000, 64, 2, 0) + b"\x20")
+    put("split", "three", head + struct.pack("<HH", 1, 0) + split_desc(0x1000, 16, 1, 1)
+        + split_desc(0x2000, 512, 3, 2) + split_desc(0x3000, 1, 2, 0) + b"\x11")
+    put("split", "indirect", head + struct.pack("<HH", 1, 0) + split_desc(0x4000, 32, 4, 0)
+        + split_desc(0x1000, 16, 1, 1) + split_desc(0x2000, 512, 2, 0) + b"\x11")
+    put("split", "loop", head + struct.pack("<HH", 1, 0) + split_desc(0x1000, 16, 1, 0) * 20)
+    head = bytes([15, 3]) + bytes(6)
+    put("packed", "one", head + packed_desc(0x1000, 64, 0, 0x82) + b"\x20")
+    put("packed", "three", head + packed_desc(0x1000, 16, 0, 0x81) + packed_desc(0x2000, 512, 0, 0x83)
+        + packed_desc(0x3000, 1, 0, 0x82) + b"\x11")
+    put("packed", "indirect", head + packed_desc(0x4000, 32, 0, 0x84)
+        + struct.pack("<QIHH", 0x1000, 16, 0, 0) + struct.pack("<QIHH", 0x2000, 512, 0, 2) + b"\x11")
+
+
+# ---- registers: fuzz_mmio.c ----
+
+def reg(offset, value):
+    if value < 256:
+        return [0x02, offset // 4, value]
+    return [0x42, offset // 4] + list(struct.pack("<I", value))
+
+
+def seeds_mmio():
+    up = (reg(0x70, 1) + reg(0x70, 3) + reg(0x24, 1) + reg(0x20, 1) + reg(0x70, 11) + reg(0x30, 0)
+          + reg(0x38, 16) + reg(0x80, 0x1000) + reg(0x90, 0x2000) + reg(0xA0, 0x3000) + reg(0x44, 1)
+          + reg(0x70, 15))
+    put("mmio", "up", up)
+    put("mmio", "up-and-kick", up + reg(0x50, 0) + [0x01])
+    put("mmio", "ready-toggle", up + reg(0x44, 0) + reg(0x44, 1))
+    put("mmio", "reset", up + reg(0x70, 0) + up)
+
+
+# ---- saved state: avps_mmio_save of an entropy device ----
+
+def state(status, features, live, size=16):
+    blob = struct.pack("<5I", 0, 0, 0, 0, 0)
+    blob += struct.pack("<IHIHBBI", 0x53505641, 1, 4, 1, status, 0, 0)
+    blob += struct.pack("<4I", *features) * 2
+    blob += struct.pack("<IQQQBHB", size, 0x1000, 0x2000, 0x3000, live, 3, 1)
+    return blob + struct.pack("<I", 0x21444E45)
+
+
+def seeds_state():
+    put("state", "fresh", state(0, (0, 0, 0, 0), 0))
+    put("state", "split", state(15, (0, 1, 0, 0), 1))
+    put("state", "packed", state(15, (0, 5, 0, 0), 1))
+    put("state", "all-features", state(15, (0x30000000, 0x94D, 0, 0), 1))
+
+
+def main():
+    seeds_rng()
+    seeds_rings()
+    seeds_mmio()
+    seeds_state()
+
+
+if __name__ == "__main__":
+    main()

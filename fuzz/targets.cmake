@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The fuzz targets, one a line; read by CMake and by fuzz/run.
+set(AVPS_FUZZ_TARGETS
+    split
+    packed
+    mmio
+    state
+    rng
+)
