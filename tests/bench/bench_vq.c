@@ -115,14 +115,14 @@ static __attribute__((noinline)) void device_batch(struct bench *b)
     bool notify = false;
     uint32_t n = 0;
 
-    while (n < BATCH && avps_vq_pop(&b->vq, &b->chains[n]) == AVPS_OK) {
-        n++;
+    if (avps_vq_pop_burst(&b->vq, b->chains, BATCH, &n) != AVPS_OK) {
+        fail("pop");
     }
     for (uint32_t i = 0; i < n; i++) {
         b->sum += b->chains[i].readable_len;
-        if (avps_vq_push(&b->vq, &b->chains[i]) != AVPS_OK) {
-            fail("push");
-        }
+    }
+    if (avps_vq_push_burst(&b->vq, b->chains, n) != AVPS_OK) {
+        fail("push");
     }
     if (avps_vq_publish(&b->vq, &notify) != AVPS_OK) {
         fail("publish");

@@ -69,8 +69,8 @@ static uint64_t table_gpa(const struct bench_ring *ring, uint32_t slot)
 
 /* ---- split ---- */
 
-static void split_add(struct bench_ring *ring, const uint64_t *gpa, const uint32_t *len,
-                      uint32_t n, uint32_t readable, bool indirect)
+static void split_add(struct bench_ring *ring, const uint64_t *gpa, const uint32_t *len, uint32_t n,
+                      uint32_t readable, bool indirect)
 {
     const uint16_t head = ring->ids;
     const uint32_t slots = indirect ? 1U : n;

@@ -21,11 +21,11 @@ struct bench_ring {
     uint8_t *mem; /* RING_AREA bytes at guest address `gpa` */
     uint64_t gpa;
     bool packed;
-    uint16_t next;      /* split: avail index; packed: position */
-    uint16_t seen;      /* split: used index; packed: position */
-    bool wrap;          /* packed: of next */
-    bool seen_wrap;     /* packed: of seen */
-    uint16_t ids;       /* next buffer id or head */
+    uint16_t next;  /* split: avail index; packed: position */
+    uint16_t seen;  /* split: used index; packed: position */
+    bool wrap;      /* packed: of next */
+    bool seen_wrap; /* packed: of seen */
+    uint16_t ids;   /* next buffer id or head */
 };
 
 void bench_ring_init(struct bench_ring *ring, uint8_t *mem, uint64_t gpa, bool packed);
