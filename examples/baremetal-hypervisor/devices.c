@@ -8,9 +8,11 @@
 #include "entropy.h"
 #include "gic.h"
 #include "guest_map.h"
+#include "terminal.h"
 #include "uart.h"
 
 #define DEVICES_QUEUE_SIZE 256U
+#define DEVICES_PORTS      2U
 #define DEVICES_BUDGET     64U /* chains per device and turn */
 #define DEVICES_TURNS      64U /* turns before the guest runs again */
 
@@ -20,6 +22,11 @@
 struct devices {
     struct bm_board board;
     struct avps_features withhold;
+
+    struct avps_console console;
+    struct avps_console_port console_port[DEVICES_PORTS];
+    struct avps_queue console_queue[2U * DEVICES_PORTS + 2U];
+    struct terminal terminal;
 
     struct avps_rng rng;
     struct avps_queue rng_queue[1];
@@ -68,6 +75,24 @@ static enum avps_status devices_add_rng(void)
     return status != AVPS_OK ? status : bm_attach(&devices.board, &devices.rng.base);
 }
 
+static enum avps_status devices_add_console(void)
+{
+    const struct avps_console_config config = {
+        .base = devices_base(devices.console_queue, 2U * DEVICES_PORTS + 2U),
+        .port0 = terminal_port0(&devices.terminal),
+        .ports = devices.console_port,
+        .max_ports = DEVICES_PORTS,
+        .multiport = true};
+    const struct avps_console_port_config bulk = terminal_port1(&devices.terminal);
+    enum avps_status status = avps_console_init(&devices.console, &config);
+
+    devices.terminal.console = &devices.console;
+    if (status == AVPS_OK) {
+        status = avps_console_add_port(&devices.console, TERMINAL_BULK, &bulk);
+    }
+    return status != AVPS_OK ? status : bm_attach(&devices.board, &devices.console.base);
+}
+
 bool devices_init(const struct host *host, uint64_t ram_size)
 {
     const struct avps_mem_region ram = {.gpa = GUEST_RAM,
@@ -79,13 +104,15 @@ bool devices_init(const struct host *host, uint64_t ram_size)
         avps_features_add(&devices.withhold, AVPS_F_RING_PACKED);
     }
     return bm_board_init(&devices.board, &devices_hooks, GUEST_VIRTIO, ram) == AVPS_OK &&
-           devices_add_rng() == AVPS_OK;
+           devices_add_console() == AVPS_OK && devices_add_rng() == AVPS_OK;
 }
 
 void devices_interrupt(uint32_t intid)
 {
     if (intid == GIC_PPI_HYP_TIMER) {
         arch_write_cnthp_ctl_el2(0U); /* devices_run arms it again */
+    } else if (intid >= GIC_SPI_BASE) {
+        terminal_typed(&devices.terminal);
     }
 }
 
@@ -95,7 +122,10 @@ void devices_run(void)
         avps_rng_refilled(&devices.rng);
     }
     for (uint32_t turn = 0; turn < DEVICES_TURNS; turn++) {
-        if (!bm_poll(&devices.board, DEVICES_BUDGET)) {
+        const bool more = bm_poll(&devices.board, DEVICES_BUDGET);
+
+        terminal_pump(&devices.terminal);
+        if (!more) {
             break;
         }
     }
@@ -115,7 +145,26 @@ static void devices_report_rng(void)
     uart_end();
 }
 
+static void devices_report_console(void)
+{
+    const struct avps_console_counters *counters = avps_console_counters(&devices.console);
+    const struct avps_console_port_counters *bulk =
+        avps_console_port_counters(&devices.console, TERMINAL_BULK);
+
+    uart_begin();
+    uart_text("report console");
+    uart_field("answers", devices.terminal.answers);
+    uart_field("echoed", devices.terminal.echoed);
+    uart_field("blocked", bulk->blocked);
+    uart_field("starved", bulk->starved);
+    uart_field("control_in", counters->control_in);
+    uart_field("control_out", counters->control_out);
+    uart_field("ignored", counters->ignored);
+    uart_end();
+}
+
 void devices_report(void)
 {
+    devices_report_console();
     devices_report_rng();
 }

@@ -45,6 +45,7 @@ console_bulk() {
 }
 
 console_size() {
+    echo "rows and columns: $(stty size </dev/hvc0)"
     [ "$(stty size </dev/hvc0)" = "30 100" ]
 }
 
