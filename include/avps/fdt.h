@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** @file fdt.h
+ *  Device-tree nodes by which a guest finds its virtio-mmio devices; needs libfdt
+ *  (AVPS_WITH_LIBFDT).
+ *
+ *  Memory: the tree is in the caller's buffer. Threads: any, one per tree. Guest: reads the tree;
+ *  none of it is read back here.
+ */
+#ifndef AVPS_FDT_H
+#define AVPS_FDT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "avps/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Most cells of `interrupts` and of `iommus`. */
+#define AVPS_FDT_CELLS_MAX 8U
+
+/** One register window, as the guest is to see it. */
+struct avps_fdt_mmio {
+    uint64_t base;              /**< Guest address of the window. */
+    uint64_t size;              /**< Bytes; 0: AVPS_MMIO_SIZE. */
+    const uint32_t *interrupts; /**< Required: cells in the interrupt parent's format. */
+    uint32_t interrupt_cells;   /**< How many, 1..AVPS_FDT_CELLS_MAX. */
+    uint32_t interrupt_parent;  /**< Phandle; 0: as inherited from the parent node. */
+    bool dma_coherent;          /**< The device's accesses are coherent with the guest's caches:
+                                       true unless guest memory has cache hooks. */
+    bool wakeup_source;         /**< Its interrupt may wake a suspended guest. */
+    const uint32_t *iommus;     /**< Phandle and specifier cells, or NULL. Goes with the device's
+                                       ACCESS_PLATFORM. */
+    uint32_t iommu_cells;       /**< How many, 1..AVPS_FDT_CELLS_MAX; 0 with NULL. */
+};
+
+/** Add a node `virtio_mmio@<base>` to a read-write tree.
+ *  @param[in,out] fdt     A tree with room, from fdt_open_into or fdt_create_empty_tree.
+ *  @param         parent  Offset of the parent; its #address-cells and #size-cells are heeded.
+ *  @param[in]     desc    What to write.
+ *  @return AVPS_OK; AVPS_E_PARAM also if an address does not fit the parent's cells or the tree is
+ *  malformed; AVPS_E_STATE if there is a node of this name; AVPS_E_NOSPACE if the buffer is full.
+ *  Not OK: the tree is as before. Offsets of other nodes change, as with every libfdt write. */
+AVPS_NODISCARD enum avps_status avps_fdt_add_mmio(void *fdt, int parent,
+                                                  const struct avps_fdt_mmio *desc);
+
+/** The same with libfdt's sequential calls, inside the open parent node.
+ *  @param[in,out] fdt            A tree between fdt_begin_node and fdt_end_node of the parent.
+ *  @param         address_cells  What the parent's #address-cells says, 1 or 2.
+ *  @param         size_cells     What its #size-cells says, 1 or 2.
+ *  @param[in]     desc           What to write.
+ *  @return AVPS_OK; AVPS_E_PARAM; AVPS_E_NOSPACE: the tree is unfinished then. */
+AVPS_NODISCARD enum avps_status avps_fdt_write_mmio(void *fdt, int address_cells, int size_cells,
+                                                    const struct avps_fdt_mmio *desc);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
