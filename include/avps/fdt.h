@@ -38,7 +38,7 @@ struct avps_fdt_mmio {
 
 /** Add a node `virtio_mmio@<base>` to a read-write tree.
  *  @param[in,out] fdt     A tree with room, from fdt_open_into or fdt_create_empty_tree.
- *  @param         parent  Offset of the parent; its #address-cells and #size-cells are heeded.
+ *  @param         parent  Offset of the parent; its `#address-cells` and `#size-cells` are heeded.
  *  @param[in]     desc    What to write.
  *  @return AVPS_OK; AVPS_E_PARAM also if an address does not fit the parent's cells or the tree is
  *  malformed; AVPS_E_STATE if there is a node of this name; AVPS_E_NOSPACE if the buffer is full.
@@ -48,8 +48,8 @@ AVPS_NODISCARD enum avps_status avps_fdt_add_mmio(void *fdt, int parent,
 
 /** The same with libfdt's sequential calls, inside the open parent node.
  *  @param[in,out] fdt            A tree between fdt_begin_node and fdt_end_node of the parent.
- *  @param         address_cells  What the parent's #address-cells says, 1 or 2.
- *  @param         size_cells     What its #size-cells says, 1 or 2.
+ *  @param         address_cells  What the parent's `#address-cells` says, 1 or 2.
+ *  @param         size_cells     What its `#size-cells` says, 1 or 2.
  *  @param[in]     desc           What to write.
  *  @return AVPS_OK; AVPS_E_PARAM; AVPS_E_NOSPACE: the tree is unfinished then. */
 AVPS_NODISCARD enum avps_status avps_fdt_write_mmio(void *fdt, int address_cells, int size_cells,
