@@ -41,12 +41,74 @@
 #error "AVPS_BLK_SEGS must be 4..32768"
 #endif
 
+/** Ranges in one discard, write zeroes or secure erase request, 1..255. 16 bytes each, per block
+ *  request. */
+#ifndef AVPS_BLK_RANGES
+#define AVPS_BLK_RANGES 16
+#endif
+#if AVPS_BLK_RANGES < 1 || AVPS_BLK_RANGES > 255
+#error "AVPS_BLK_RANGES must be 1..255"
+#endif
+
+/** Queues that a block device can have, 1..256. */
+#ifndef AVPS_BLK_QUEUES
+#define AVPS_BLK_QUEUES 16
+#endif
+#if AVPS_BLK_QUEUES < 1 || AVPS_BLK_QUEUES > 256
+#error "AVPS_BLK_QUEUES must be 1..256"
+#endif
+
 /** Chains that a network burst takes from a ring in one go, 1..256. */
 #ifndef AVPS_BURST_MAX
 #define AVPS_BURST_MAX 32
 #endif
 #if AVPS_BURST_MAX < 1 || AVPS_BURST_MAX > 256
 #error "AVPS_BURST_MAX must be 1..256"
+#endif
+
+/** Segments of one network chain, 4..1024: a longer one latches its queue. Linux needs 19, more
+ *  where guest memory is in many regions. 24 bytes each, AVPS_BURST_MAX + AVPS_NET_MERGE arrays per
+ *  queue pair. */
+#ifndef AVPS_NET_SEGS
+#define AVPS_NET_SEGS 64
+#endif
+#if AVPS_NET_SEGS < 4 || AVPS_NET_SEGS > 1024
+#error "AVPS_NET_SEGS must be 4..1024"
+#endif
+
+/** Receive buffers that one packet may be spread over with VIRTIO_NET_F_MRG_RXBUF, 1..1024; a
+ *  packet of 65589 bytes in buffers of 1526 bytes takes 43. */
+#ifndef AVPS_NET_MERGE
+#define AVPS_NET_MERGE 64
+#endif
+#if AVPS_NET_MERGE < 1 || AVPS_NET_MERGE > 1024
+#error "AVPS_NET_MERGE must be 1..1024"
+#endif
+
+/** Entries of each of the two receive filter tables of addresses, 1..1024; a driver that asks for
+ *  more gets all unicast or all multicast packets. */
+#ifndef AVPS_NET_MACS
+#define AVPS_NET_MACS 32
+#endif
+#if AVPS_NET_MACS < 1 || AVPS_NET_MACS > 1024
+#error "AVPS_NET_MACS must be 1..1024"
+#endif
+
+/** Entries of the receive-side scaling table: a power of two, 128..32768 [net-1.8]. */
+#ifndef AVPS_NET_RSS_TABLE
+#define AVPS_NET_RSS_TABLE 128
+#endif
+#if AVPS_NET_RSS_TABLE < 128 || AVPS_NET_RSS_TABLE > 32768 ||                                      \
+    (AVPS_NET_RSS_TABLE & (AVPS_NET_RSS_TABLE - 1)) != 0
+#error "AVPS_NET_RSS_TABLE must be a power of two, 128..32768"
+#endif
+
+/** Flows that automatic receive steering remembers: a power of two, 16..65536. */
+#ifndef AVPS_NET_FLOWS
+#define AVPS_NET_FLOWS 256
+#endif
+#if AVPS_NET_FLOWS < 16 || AVPS_NET_FLOWS > 65536 || (AVPS_NET_FLOWS & (AVPS_NET_FLOWS - 1)) != 0
+#error "AVPS_NET_FLOWS must be a power of two, 16..65536"
 #endif
 
 /** Invariants of the library itself, never reachable by a guest. Define to a check of yours. */

@@ -144,6 +144,11 @@ void avps_device_config_changed(struct avps_device *dev);
  * and current. Wakes the embedder when called outside a poll. */
 void avps_device_complete(struct avps_device *dev, struct avps_request *request);
 
+/* Give an asynchronous request up because its answer cannot be written: not returned, the queue
+ * latched, the device faulted. From inside `request`: return AVPS_PENDING afterwards. */
+void avps_device_abandon(struct avps_device *dev, struct avps_request *request,
+                         enum avps_status status);
+
 /* Look at a queue again at the next poll; wakes the embedder when called outside a poll. */
 void avps_device_retry(struct avps_device *dev, uint16_t queue);
 

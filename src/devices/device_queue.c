@@ -213,6 +213,13 @@ static void queue_remove(struct avps_queue *queue, struct avps_request *request)
     request->busy = false;
 }
 
+void avps_device_abandon(struct avps_device *dev, struct avps_request *request,
+                         enum avps_status status)
+{
+    queue_remove(&dev->queues[request->queue], request);
+    avps_device_refuse(dev, request->queue, &request->chain, status);
+}
+
 /* [feat-1.5] With IN_ORDER a request waits for all before it. */
 static void queue_return_done(struct avps_device *dev, uint16_t index, struct avps_request *request)
 {
