@@ -60,12 +60,16 @@ static bool mem_must_map(const struct avps_mem *mem)
 
 /* ---- translation ---- */
 
-/* Row that holds `gpa`, by bisection; region_count if none does. */
+/* Row that holds `gpa`: the last one hit, else by bisection; region_count if none does. */
 static uint32_t mem_find_region(const struct avps_mem *mem, avps_gpa gpa)
 {
     uint32_t low = 0;
     uint32_t high = mem->region_count;
+    uint64_t room = 0;
 
+    if (mem_region_hit(mem, gpa, &room) != NULL) {
+        return mem->last;
+    }
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2U;
         const struct avps_mem_region *region = &mem->regions[middle];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Cost of pop + push + publish in batches of 32, by chain shape, region count and ring format.
- * Prints one line a case: name, p10 and median nanoseconds per chain. With an argument N it runs
- * N batches of each case and prints no times: for callgrind. */
+ * Prints one line a case: name, p10 and median nanoseconds per chain.
+ * usage: bench_vq | bench_vq --names | bench_vq ROUNDS [CASE]   (no times: for callgrind) */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,13 +172,14 @@ static void bench_case_run(struct bench *b, const struct bench_case *c)
         samples[w] = bench_window(b, c, ROUNDS);
     }
     qsort(samples, WINDOWS, sizeof samples[0], compare);
-    printf("%-30s p10 %6.1f  median %6.1f ns/chain\n", c->name, samples[WINDOWS / 10],
+    printf("| %-30s | p10 %6.1f | median %6.1f ns/chain |\n", c->name, samples[WINDOWS / 10],
            samples[WINDOWS / 2]);
 }
 
 int main(int argc, char **argv)
 {
     static struct bench b;
+    const bool names = argc > 1 && strcmp(argv[1], "--names") == 0;
     const uint32_t only = argc > 2 ? (uint32_t)atoi(argv[2]) : UINT32_MAX;
 
     b.mem = aligned_alloc(4096, RING_AREA + BUFFER_AREA);
@@ -187,12 +188,14 @@ int main(int argc, char **argv)
     }
     memset(b.mem, 0, RING_AREA + BUFFER_AREA);
     for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (argc > 1 && (only == UINT32_MAX || only == i)) {
+        if (names) {
+            puts(cases[i].name);
+        } else if (argc > 1 && (only == UINT32_MAX || only == i)) {
             bench_setup(&b, &cases[i]);
             (void)bench_window(&b, &cases[i], (uint32_t)atoi(argv[1]));
         } else if (argc <= 1) {
             bench_case_run(&b, &cases[i]);
         }
     }
-    return b.sum == 0U;
+    return !names && b.sum == 0U;
 }

@@ -125,7 +125,8 @@ void vhost_front_memory(struct vhost_front *front, uint64_t gpa, size_t size)
     if (front->memfd < 0 || ftruncate(front->memfd, (off_t)size) != 0) {
         die("vhost front end: memory");
     }
-    front->mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, front->memfd, 0);
+    front->mem =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, front->memfd, 0);
     if (front->mem == MAP_FAILED) {
         die("vhost front end: map");
     }
@@ -139,8 +140,7 @@ static void front_connect(struct vhost_front *front, const char *path)
 
     front->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    if (front->sock < 0 ||
-        connect(front->sock, (struct sockaddr *)&address, sizeof address) != 0) {
+    if (front->sock < 0 || connect(front->sock, (struct sockaddr *)&address, sizeof address) != 0) {
         die("vhost front end: connect");
     }
 }
@@ -174,8 +174,8 @@ void vhost_front_start(struct vhost_front *front, const char *path, bool packed,
     (void)front_get(front, VU_GET_PROTOCOL_FEATURES);
     front_set(front, VU_SET_PROTOCOL_FEATURES, 0, -1);
     front_set(front, VU_SET_OWNER, 0, -1);
-    front_set(front, VU_SET_FEATURES,
-              offered & (F_PROTOCOL | F_VERSION | (packed ? F_PACKED : 0U)), -1);
+    front_set(front, VU_SET_FEATURES, offered & (F_PROTOCOL | F_VERSION | (packed ? F_PACKED : 0U)),
+              -1);
     table.payload.memory.count = 1;
     table.payload.memory.region =
         (struct vu_region){front->gpa, front->size, (uint64_t)(uintptr_t)front->mem, 0};

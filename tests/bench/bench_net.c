@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Network bursts against DPDK's vhost library, in one process on one core: windows of A B B A, the
+ * 10th percentile of each, their ratio. Equal work: both take 32 frames by copy into buffers of a
+ * pool and give the buffers back, or copy 32 prepared frames into the guest's buffers; every frame's
+ * length and the contents are checked outside the measured time.
+ * usage: bench_net [SOCKET-FOLDER] */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "avps/mmio.h"
+#include "avps/net.h"
+#include "peer_dpdk.h"
+#include "ring.h"
+#include "vhost_front.h"
+
+#define BURST   32U
+#define WINDOWS 300U
+#define ROUNDS  32U
+#define BUFFER  2048U
+#define HEADER  12U
+#define GUEST   0x40000000ULL
+#define BUFFERS (2U * RING_AREA)
+#define MEMORY  (BUFFERS + 2U * RING_SIZE * BUFFER)
+#define RX      0U
+#define TX      1U
+
+struct side {
+    struct vhost_front front; /* memory, and for the peer the connection */
+    struct bench_ring ring[2];
+    int vid;
+};
+
+static struct side avps_side;
+static struct side dpdk_side;
+static struct avps_net net;
+static struct avps_net_pair pair;
+static struct avps_queue queues[3];
+static struct avps_mmio mmio;
+static struct avps_mem_region region;
+static struct avps_mem memory;
+static uint8_t payload[BUFFER];
+static uint32_t payload_len;
+static struct avps_net_frame frames[BURST];
+static uint64_t total_bytes;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "bench_net: %s\n", what);
+    exit(1);
+}
+
+static double now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* ---- the library's side ---- */
+
+static void no_level(void *ctx, uint32_t line, bool high)
+{
+    (void)ctx;
+    (void)line;
+    (void)high;
+}
+
+static const struct avps_irq_ops irq_ops = {.set_level = no_level};
+static const struct avps_net_ops net_ops = {.rx_ready = NULL};
+
+static void reg(uint32_t offset, uint32_t value)
+{
+    avps_mmio_write(&mmio, offset, 4, value);
+}
+
+static void avps_start_queue(uint32_t queue)
+{
+    const uint32_t at = (uint32_t)GUEST + queue * RING_AREA;
+
+    reg(0x030, queue);
+    reg(0x038, RING_SIZE);
+    reg(0x080, at + RING_DESC);
+    reg(0x090, at + RING_DRIVER);
+    reg(0x0a0, at + RING_DEVICE);
+    reg(0x044, 1);
+}
+
+static void avps_start(bool packed)
+{
+    struct vhost_front *front = &avps_side.front;
+
+    region = (struct avps_mem_region){GUEST, MEMORY, front->mem, AVPS_ACCESS_RW};
+    if (avps_mem_init_regions(&memory, &region, 1, NULL, NULL) != AVPS_OK) {
+        fail("regions refused");
+    }
+    const struct avps_net_config config = {
+        .base = {.mem = &memory, .queues = queues, .queue_count = 3, .queue_size_max = RING_SIZE},
+        .ops = &net_ops,
+        .pairs = &pair,
+        .pair_count = 1};
+    const struct avps_mmio_config transport = {.device = &net.base, .irq = &irq_ops};
+    if (avps_net_init(&net, &config) != AVPS_OK || avps_mmio_init(&mmio, &transport) != AVPS_OK) {
+        fail("device refused");
+    }
+    reg(0x070, 3);
+    reg(0x024, 1);
+    reg(0x020, packed ? 5U : 1U);
+    reg(0x070, 11);
+    avps_start_queue(RX);
+    avps_start_queue(TX);
+    reg(0x070, 15);
+    if (avps_device_status(&net.base) != 15U) {
+        fail("device did not start");
+    }
+}
+
+/* A pool of frame buffers like the peer's, with a stack of free ones. */
+static uint8_t pool_memory[1024][BUFFER];
+static uint8_t *pool_free[1024];
+static uint32_t pool_count;
+
+static void pool_init(void)
+{
+    for (pool_count = 0; pool_count < 1024U; pool_count++) {
+        pool_free[pool_count] = pool_memory[pool_count];
+    }
+}
+
+static bool checking;
+
+static __attribute__((noinline)) void avps_dequeue(void)
+{
+    const struct avps_net_packet *packets = NULL;
+    uint8_t *taken[BURST];
+    uint32_t n = 0;
+
+    if (avps_net_tx_burst(&net, 0, BURST, &packets, &n) != AVPS_OK || n != BURST) {
+        fail("frames are missing");
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        taken[i] = pool_free[--pool_count];
+        if (avps_net_packet_copy(&packets[i], 0, taken[i], packets[i].len) != AVPS_OK) {
+            fail("copy");
+        }
+        total_bytes += packets[i].len;
+        if (checking &&
+            (packets[i].len != payload_len || memcmp(taken[i], payload, payload_len) != 0)) {
+            fail("wrong contents");
+        }
+    }
+    if (avps_net_tx_done(&net, 0, n) != AVPS_OK) {
+        fail("done");
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        pool_free[pool_count++] = taken[i];
+    }
+}
+
+static __attribute__((noinline)) void avps_enqueue(void)
+{
+    uint32_t n = 0;
+
+    if (avps_net_rx_burst(&net, 0, frames, BURST, &n) != AVPS_OK || n != BURST) {
+        fail("frames were not taken");
+    }
+}
+
+/* ---- the peer's side ---- */
+
+static void dpdk_start(const char *folder, bool packed)
+{
+    static unsigned int serial;
+    char path[200];
+    const struct vhost_front_queue areas[2] = {
+        {RING_DESC, RING_DRIVER, RING_DEVICE, RING_SIZE},
+        {RING_AREA + RING_DESC, RING_AREA + RING_DRIVER, RING_AREA + RING_DEVICE, RING_SIZE}};
+
+    (void)snprintf(path, sizeof path, "%s/bench-%d-%u.sock", folder, (int)getpid(), serial++);
+    peer_dpdk_listen(path);
+    vhost_front_start(&dpdk_side.front, path, packed, areas);
+    dpdk_side.vid = peer_dpdk_wait();
+}
+
+static __attribute__((noinline)) void dpdk_dequeue(void)
+{
+    if (peer_dpdk_dequeue(dpdk_side.vid, BURST, &total_bytes) != BURST) {
+        fail("the peer misses frames");
+    }
+}
+
+static __attribute__((noinline)) void dpdk_enqueue(void)
+{
+    if (peer_dpdk_enqueue(dpdk_side.vid, BURST) != BURST) {
+        fail("the peer did not take frames");
+    }
+}
+
+/* ---- the driver, the same for both ---- */
+
+static uint64_t buffer_gpa(uint32_t queue, uint32_t i)
+{
+    return GUEST + BUFFERS + ((uint64_t)queue * RING_SIZE + i) * BUFFER;
+}
+
+static void driver_fill(struct side *side, uint32_t queue)
+{
+    const uint32_t len = queue == TX ? HEADER + payload_len : BUFFER;
+
+    for (uint32_t i = 0; i < BURST; i++) {
+        const uint64_t gpa = buffer_gpa(queue, i);
+        uint8_t *bytes = side->front.mem + (gpa - GUEST);
+
+        memset(bytes, 0, HEADER);
+        if (queue == TX) {
+            memcpy(bytes + HEADER, payload, payload_len);
+        }
+        bench_ring_add(&side->ring[queue], &gpa, &len, 1, queue == TX ? 1U : 0U, false);
+    }
+    bench_ring_publish(&side->ring[queue]);
+}
+
+static void driver_reap(struct side *side, uint32_t queue)
+{
+    uint32_t len = 0;
+
+    for (uint32_t i = 0; i < BURST; i++) {
+        if (!bench_ring_reap(&side->ring[queue], 1, &len)) {
+            fail("a buffer did not come back");
+        }
+        if (queue == RX && (len != HEADER + payload_len ||
+                            memcmp(side->front.mem + (buffer_gpa(queue, i) - GUEST) + HEADER,
+                                   payload, payload_len) != 0)) {
+            fail("the guest got wrong contents");
+        }
+    }
+}
+
+static double window(struct side *side, uint32_t queue, void (*burst)(void))
+{
+    double total = 0;
+
+    for (uint32_t r = 0; r < ROUNDS; r++) {
+        driver_fill(side, queue);
+        const double start = now_ns();
+        burst();
+        total += now_ns() - start;
+        driver_reap(side, queue);
+    }
+    return total / ROUNDS / BURST;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void measure(const char *what, const char *ring, uint32_t queue, void (*ours)(void),
+                    void (*theirs)(void))
+{
+    static double a[2U * WINDOWS];
+    static double b[2U * WINDOWS];
+
+    checking = true;
+    peer_dpdk_expect(payload, payload_len);
+    (void)window(&avps_side, queue, ours);
+    (void)window(&dpdk_side, queue, theirs);
+    checking = false;
+    peer_dpdk_expect(payload, 0);
+    for (uint32_t w = 0; w < WINDOWS; w++) {
+        a[2U * w] = window(&avps_side, queue, ours);
+        b[2U * w] = window(&dpdk_side, queue, theirs);
+        b[2U * w + 1U] = window(&dpdk_side, queue, theirs);
+        a[2U * w + 1U] = window(&avps_side, queue, ours);
+    }
+    qsort(a, 2U * WINDOWS, sizeof a[0], compare);
+    qsort(b, 2U * WINDOWS, sizeof b[0], compare);
+    const double x = a[2U * WINDOWS / 10U];
+    const double y = b[2U * WINDOWS / 10U];
+    printf("| %-7s | %-6s | %4u | %5.1f | %5.1f | %4.2f |\n", what, ring, payload_len, x, y, y / x);
+}
+
+static void run_ring(const char *folder, bool packed)
+{
+    static const uint32_t sizes[] = {64, 1518};
+    const char *name = packed ? "packed" : "split";
+
+    for (uint32_t q = 0; q < 2U; q++) {
+        bench_ring_init(&avps_side.ring[q], avps_side.front.mem + q * RING_AREA,
+                        GUEST + q * RING_AREA, packed);
+        bench_ring_init(&dpdk_side.ring[q], dpdk_side.front.mem + q * RING_AREA,
+                        GUEST + q * RING_AREA, packed);
+    }
+    avps_start(packed);
+    dpdk_start(folder, packed);
+    for (uint32_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        payload_len = sizes[s];
+        for (uint32_t i = 0; i < payload_len; i++) {
+            payload[i] = (uint8_t)(i * 7U + s);
+        }
+        payload[0] = 0x02;  /* a unicast address */
+        payload[12] = 0x88; /* an experimental EtherType */
+        payload[13] = 0xb5;
+        for (uint32_t i = 0; i < BURST; i++) {
+            frames[i] = (struct avps_net_frame){.data = payload, .data_len = payload_len};
+        }
+        peer_dpdk_prepare(payload, payload_len, BURST);
+        measure("dequeue", name, TX, avps_dequeue, dpdk_dequeue);
+        measure("enqueue", name, RX, avps_enqueue, dpdk_enqueue);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *folder = argc > 1 ? argv[1] : "/tmp";
+
+    peer_dpdk_init();
+    pool_init();
+    vhost_front_memory(&avps_side.front, GUEST, MEMORY);
+    vhost_front_memory(&dpdk_side.front, GUEST, MEMORY);
+    printf("| burst   | ring   | size | libavps ns | dpdk ns | ratio |\n");
+    printf("|---|---|---|---|---|---|\n");
+    run_ring(folder, false);
+    run_ring(folder, true);
+    return total_bytes == 0U;
+}
