@@ -158,6 +158,9 @@ struct avps_device_config {
     bool order_platform;           /**< Offer ORDER_PLATFORM. */
 };
 
+/** Largest configuration space of a device, in bytes. */
+#define AVPS_CONFIG_SPACE_MAX 128U
+
 /** Base of every device; embedded as the member `base`. Fields are private. */
 struct avps_device {
     const struct avps_device_ops *ops;          /**< The device model. */
@@ -177,11 +180,12 @@ struct avps_device {
     bool access_required;                       /**< ACCESS_PLATFORM must be accepted. */
     uint32_t config_generation;                 /**< Configuration generation. */
     uint32_t reset_generation;                  /**< Resets so far. */
-    atomic_uint spurious;                 /**< Doorbells of unknown queues, not yet counted. */
-    struct avps_features offered;         /**< Offered to the driver. */
-    struct avps_features wanted;          /**< Written by the driver, not yet accepted. */
-    struct avps_features accepted;        /**< Latched at FEATURES_OK. */
-    struct avps_device_counters counters; /**< Counters. */
+    atomic_uint spurious;                  /**< Doorbells of unknown queues, not yet counted. */
+    struct avps_features offered;          /**< Offered to the driver. */
+    struct avps_features wanted;           /**< Written by the driver, not yet accepted. */
+    struct avps_features accepted;         /**< Latched at FEATURES_OK. */
+    struct avps_device_counters counters;  /**< Counters. */
+    uint8_t frozen[AVPS_CONFIG_SPACE_MAX]; /**< What the driver reads while suspended. */
 };
 
 /** What a poll left behind. */

@@ -230,10 +230,13 @@ void avps_device_fault(struct avps_device *dev, enum avps_status status)
     }
 }
 
-/* [init-1.4] [init-1.5] While suspended the notification is owed until the device resumes. */
+/* [init-1.4] [init-1.5] While suspended the driver reads what was there before, and the notification
+ * is owed until the device resumes. */
 void avps_device_config_changed(struct avps_device *dev)
 {
-    dev->config_generation++; /* [mmio-1.6] */
+    if ((dev->status & VIRTIO_STATUS_SUSPEND) == 0U) {
+        dev->config_generation++; /* [mmio-1.6] */
+    }
     if ((dev->status & VIRTIO_STATUS_SUSPEND) != 0U || dev->suspending) {
         dev->config_pending = true;
     } else if (avps_device_is_live(dev)) {
@@ -354,6 +357,7 @@ void avps_device_settle(struct avps_device *dev)
     }
     if (dev->suspending && !device_has_requests(dev)) {
         dev->suspending = false; /* [init-1.8] */
+        avps_device_freeze_config(dev);
         dev->status = (uint8_t)((dev->status & ~VIRTIO_STATUS_DRIVER_OK) | VIRTIO_STATUS_SUSPEND);
         avps_device_event(dev, AVPS_EVENT_SUSPENDED, 0, 0);
     }
@@ -391,7 +395,7 @@ static bool status_enter_driver_ok(struct avps_device *dev)
         avps_device_event(dev, AVPS_EVENT_RESUMED, 0, 0); /* [init-1.7] */
         if (dev->config_pending) {
             dev->config_pending = false;
-            device_notify_config(dev); /* [init-1.5] */
+            avps_device_config_changed(dev); /* [init-1.5] */
         }
     } else {
         if (dev->ops->activate != NULL) {
@@ -474,6 +478,12 @@ static void device_config_image(const struct avps_device *dev, uint8_t *image)
     }
 }
 
+/* [init-1.3] No field changes while suspended. */
+void avps_device_freeze_config(struct avps_device *dev)
+{
+    device_config_image(dev, dev->frozen);
+}
+
 /* [core-4.1] At any time; bytes outside the space read as 0 (I13). */
 void avps_device_config_read(const struct avps_device *dev, uint32_t off, uint8_t *bytes,
                              uint32_t len)
@@ -484,9 +494,12 @@ void avps_device_config_read(const struct avps_device *dev, uint32_t off, uint8_
     if (off >= dev->ops->config_size) {
         return;
     }
-    device_config_image(dev, image);
     const uint32_t room = dev->ops->config_size - off;
-    (void)memcpy(bytes, image + off, len < room ? len : room);
+    const bool suspended = (dev->status & VIRTIO_STATUS_SUSPEND) != 0U;
+    if (!suspended) {
+        device_config_image(dev, image);
+    }
+    (void)memcpy(bytes, (suspended ? dev->frozen : image) + off, len < room ? len : room);
 }
 
 /* [init-1.2] Ignored while suspended; ignored unless all of it is inside the space. */

@@ -19,8 +19,7 @@
 #define VIRTIO_STATUS_NEEDS_RESET 64U
 #define VIRTIO_STATUS_FAILED      128U
 
-#define AVPS_CONFIG_SPACE_MAX 128U
-#define AVPS_ALL_QUEUES       0xffffffffU
+#define AVPS_ALL_QUEUES 0xffffffffU
 
 /* ---- a device model ---- */
 
@@ -176,6 +175,9 @@ bool avps_device_starve(struct avps_device *dev, uint16_t index);
 
 /* Finish a reset, queue reset or suspend that waited for requests in flight. */
 void avps_device_settle(struct avps_device *dev);
+
+/* Keep the configuration as it is now for a suspended device's driver to read. */
+void avps_device_freeze_config(struct avps_device *dev);
 
 /* What the register file asks for, with a new queue's position. */
 struct avps_vq_config avps_device_queue_config(const struct avps_device *dev,

@@ -183,6 +183,9 @@ static void state_load(struct avps_device *dev, struct avps_state *state)
     }
     state_check(state, avps_state_get_int(state, 4) == STATE_END);
     state_check(state, state->pos == state->size);
+    if (!state->failed && (dev->status & VIRTIO_STATUS_SUSPEND) != 0U) {
+        avps_device_freeze_config(dev);
+    }
 }
 
 enum avps_status avps_load(struct avps_device *dev, const void *buffer, size_t size)
