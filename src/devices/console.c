@@ -443,16 +443,19 @@ static void console_set_guest_open(struct avps_console *console, uint32_t id, bo
     }
 }
 
-/* The back end has input waiting, and the guest may take it now. */
+/* If the back end has input waiting and the guest can take it now: say so, once. Kicks are asked for
+ * while it waits. */
 static void console_offer_input(struct avps_console *console, uint32_t id)
 {
     struct avps_console_port *port = &console->ports[id];
 
-    if (port->ops != NULL && port->starved && port->guest_open) {
-        port->starved = false;
-        if (port->ops->input_ready != NULL) {
-            port->ops->input_ready(port->ctx, id);
-        }
+    if (port->ops == NULL || !port->starved || !port->guest_open || console->base.paused ||
+        !avps_device_starve(&console->base, console_rx_queue(id))) {
+        return;
+    }
+    port->starved = false;
+    if (port->ops->input_ready != NULL) {
+        port->ops->input_ready(port->ctx, id);
     }
 }
 
