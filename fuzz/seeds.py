@@ -60,6 +60,56 @@ def seeds_rng():
     })
 
 
+def blk_header(kind, sector):
+    return readable(struct.pack("<IIQ", kind, 0, sector))
+
+
+def seeds_blk():
+    scenes = {
+        "read": [chain(0, blk_header(0, 1), writable(512), writable(1)), [POLL]],
+        "write": [chain(0, blk_header(1, 1), readable(bytes(64)) , writable(1)), [POLL]],
+        "flush": [chain(1, blk_header(4, 0), writable(1)), [POLL]],
+        "id": [chain(0, blk_header(8, 0), writable(20), writable(1)), [POLL]],
+        "lifetime": [chain(0, blk_header(10, 0), writable(6), writable(1)), [POLL]],
+        "discard": [chain(0, blk_header(11, 0), readable(struct.pack("<QII", 8, 8, 0)), writable(1)),
+                    [POLL]],
+        "zeroes": [chain(0, blk_header(13, 0), readable(struct.pack("<QII", 8, 8, 1)), writable(1)),
+                   [POLL]],
+        "erase": [chain(0, blk_header(14, 0), readable(struct.pack("<QII", 16, 16, 0)), writable(1)),
+                  [POLL]],
+        "zones": [chain(0, blk_header(16, 0), writable(512), writable(1)), [POLL]]
+        + [chain(0, blk_header(kind, 16), writable(1)) + [POLL] for kind in (18, 20, 22, 24, 26)],
+        "pending": [chain(0, blk_header(0, 1), writable(512), writable(1)), [POLL, 3], [HOST, 0],
+                    [POLL]],
+        "no-status": [chain(0, blk_header(0, 1)), [POLL]],
+    }
+    device_with_kind("blk", scenes, (0, 1, 4, 8))
+
+
+def device_with_kind(target, scenes, kinds):
+    """The target's init takes a byte before the features."""
+    for name, steps in scenes.items():
+        for kind in kinds:
+            for ring, features in (("packed", NOTHING_HIDDEN), ("split", NO_PACKED)):
+                put(target, f"{name}-{kind}-{ring}", program(PLAIN, [kind] + features, *steps))
+
+
+def seeds_console():
+    def control(port, event, value):
+        return chain(3, readable(struct.pack("<IHH", port, event, value)))
+
+    ready = [control(0xFFFFFFFF, 0, 1), [POLL], control(0, 3, 1), [POLL], control(0, 6, 1), [POLL]]
+    buffers = [chain(2, writable(64)), chain(2, writable(64)), chain(0, writable(64))]
+    device("console", {
+        "up": buffers + ready,
+        "output": ready + [chain(1, readable(b"hello, host")), [POLL, 0]],
+        "blocked": ready + [chain(1, readable(b"hello, host")), [POLL, 0x43], [HOST, 0x70], [POLL]],
+        "input": buffers + ready + [[HOST, 0x1F], [POLL]],
+        "plug": buffers + ready + [[HOST, 0x21], [POLL], [HOST, 0x31], [POLL]],
+        "saved": ready + [[SAVE, 0], [POLL]],
+    })
+
+
 # ---- rings: fuzz_chain.c; each read of guest memory takes the next bytes ----
 
 def split_desc(addr, length, flags, following):
@@ -125,6 +175,8 @@ def seeds_state():
 
 def main():
     seeds_rng()
+    seeds_blk()
+    seeds_console()
     seeds_rings()
     seeds_mmio()
     seeds_state()

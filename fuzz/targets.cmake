@@ -6,4 +6,6 @@ set(AVPS_FUZZ_TARGETS
     mmio
     state
     rng
+    blk
+    console
 )
