@@ -12,13 +12,13 @@ from pathlib import Path
 NODE = re.compile(r'node: \{ title: "([^"]+)" label: "([^"]*)"')
 EDGE = re.compile(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)" label: "([^"]*)" \}')
 STACK = re.compile(r"(\d+) bytes \(([a-z,]+)\)")
-MEMBER_CALL = re.compile(r"\b(\w+)(?:->|\.)(\w+)\s*\(")
+MEMBER_CALL = re.compile(r"\b(\w+(?:(?:->|\.)\w+)*)(?:->|\.)(\w+)\s*\(")
 UNKNOWN = "an unknown function"
 TABLE = re.compile(r"const struct (\w+_ops) \w+(?:\[\])? = \{(.*?)\n?\};", re.S)
 INITIALISER = re.compile(r"\.(\w+)\s*=\s*&?(\w+)\b")
-STRUCT = re.compile(r"^struct (\w+_ops) \{(.*?)\n\};", re.S | re.M)
+STRUCT = re.compile(r"^struct (\w+) \{(.*?)\n\};", re.S | re.M)
 MEMBER = re.compile(r"\(\*(\w+)\)\(")
-POINTER = re.compile(r"\bstruct (\w+_ops) \*(?:const )?(\w+)")
+VARIABLE = re.compile(r"\bstruct (\w+) \*?(?:const )?(\w+)")
 INDIRECT = "__indirect_call"
 
 
@@ -39,44 +39,54 @@ class Function:
 
 
 class Tables:
-    """The ops tables of the sources: which functions stand behind `receiver->member(...)`."""
+    """The ops tables of the sources: which functions stand behind `path->member(...)`."""
 
     def __init__(self, top):
-        self._members = {}  # (struct, member) -> names of functions
+        self._members = {}    # (struct, member) -> names of functions
+        self._fields = {}     # (struct, field) -> struct that it is or points to
         self._public = set()  # (struct, member) that an integrator may fill
-        self._structs = {}  # name of a pointer -> structs that it points to somewhere
         for folder in ("include", "src"):
             for path in sorted((Path(top) / folder).rglob("*.[ch]")):
                 self._read(path.read_text(), folder == "include")
 
     def _read(self, text, is_public):
-        for struct, body in STRUCT.findall(text) if is_public else ():
-            self._public |= {(struct, member) for member in MEMBER.findall(body)}
+        for struct, body in STRUCT.findall(text):
+            for kind, field_name in VARIABLE.findall(body):
+                self._fields[struct, field_name] = kind
+            if is_public:
+                self._public |= {(struct, member) for member in MEMBER.findall(body)}
         for struct, body in TABLE.findall(text):
             for member, name in INITIALISER.findall(body):
                 self._members.setdefault((struct, member), set()).add(name)
-        for struct, pointer in POINTER.findall(text):
-            self._structs.setdefault(pointer, set()).add(struct)
 
-    def behind(self, receiver, member):
+    def struct_of(self, path, before):
+        """The struct that `path` (["dev", "ops"]) is or points to; `before`: the source up to it."""
+        kinds = [kind for kind, name in VARIABLE.findall(before) if name == path[0]]
+        struct = kinds[-1] if kinds else None
+        for name in path[1:]:
+            struct = self._fields.get((struct, name))
+        return struct
+
+    def behind(self, struct, member):
         """Names of the library's own functions that the call may reach."""
-        return set().union(*(self._members.get((struct, member), set())
-                             for struct in self._structs.get(receiver, ())))
+        return self._members.get((struct, member), set())
 
-    def is_integrators(self, receiver, member):
+    def is_integrators(self, struct, member):
         """Whether the call may reach a function of the integrator's, or cannot be told."""
-        structs = self._structs.get(receiver)
-        return not structs or any((struct, member) in self._public for struct in structs)
+        return struct is None or (struct, member) in self._public
 
 
 def called_member(location):
-    """-> (receiver, member) of the indirect call at 'file:line:column'."""
-    path, line, column = location.rsplit(":", 2)
-    lines = Path(path).read_text().split("\n")
+    """-> (path, member, source up to the call) of the indirect call at 'file:line:column'."""
+    name, line, column = location.rsplit(":", 2)
+    lines = Path(name).read_text().split("\n")
     start = int(line) - 1
     text = " ".join(lines[start:start + 3])
     after = [match for match in MEMBER_CALL.finditer(text) if match.end() >= int(column)]
-    return after[0].groups() if after else ("", UNKNOWN)
+    if not after:
+        return [], UNKNOWN, ""
+    path, member = after[0].groups()
+    return re.split(r"->|\.", path), member, "\n".join(lines[:start + 1])
 
 
 class CallGraph:
@@ -103,13 +113,12 @@ class CallGraph:
 
     def _add_edge(self, function, target, location):
         if target == INDIRECT:
-            receiver, member = called_member(location)
-            own = set()
-            for name in self._tables.behind(receiver, member):
-                own |= self._by_name.get(name, set())
-            function.calls |= own
-            if self._tables.is_integrators(receiver, member):
-                function.ops.add(member)
+            path, member, before = called_member(location)
+            struct = self._tables.struct_of(path, before) if path else None
+            for name in self._tables.behind(struct, member):
+                function.calls |= self._by_name.get(name, set())
+            if self._tables.is_integrators(struct, member):
+                function.ops.add(member if struct else UNKNOWN)
         elif target in self.functions:
             function.calls.add(target)
         else:

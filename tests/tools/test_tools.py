@@ -71,8 +71,10 @@ class Graph(unittest.TestCase):
     SOURCE = ("struct own_ops {\n    int (*step)(void);\n};\n"
               "static const struct own_ops table = {\n    .step = leaf,\n};\n"
               "const struct own_ops *own;\nconst struct my_ops *mine;\n"
-              "x = own->step();\ny = mine->read();\n")
-    HEADER = "struct my_ops {\n    int (*read)(void *ctx);\n};\n"
+              "x = own->step();\ny = mine->read();\n"
+              "struct device {\n    const struct my_ops *ops;\n};\n"
+              "struct device *device;\nz = device->ops->step();\n")
+    HEADER = "struct my_ops {\n    int (*read)(void *ctx);\n    int (*step)(void *ctx);\n};\n"
 
     def build(self, *edges):
         """A graph of functions a (16 bytes), b (32) and leaf (64) with these edges."""
@@ -102,6 +104,11 @@ class Graph(unittest.TestCase):
         graph = self.build(("a", "__indirect_call", "10:9"))
         self.assertEqual(graph.functions["a"].ops, {"read"})
         self.assertEqual(graph.worst_stack("a"), 16)
+
+    def test_an_op_of_the_same_name_as_an_own_one_is_told_apart(self):
+        graph = self.build(("leaf", "__indirect_call", "15:9"))
+        self.assertEqual(graph.functions["leaf"].ops, {"step"})
+        self.assertEqual(graph.cycles(), [])
 
     def test_recursion_is_found(self):
         self.assertEqual(self.build(("a", "b", "1:1"), ("b", "a", "1:1")).cycles(), [["a", "b"]])
