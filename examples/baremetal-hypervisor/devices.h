@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The guest's virtio devices: what they are, and when they run. */
+/* The guest's virtio devices together. Each one has a file: disk.c, network.c, terminal.c,
+ * entropy.c, with the same four functions: add, run, due, report. */
 #ifndef HYP_DEVICES_H
 #define HYP_DEVICES_H
 
@@ -9,11 +10,14 @@
 #include "bm_port.h"
 #include "host.h"
 
-/* Create all devices over guest memory [GUEST_RAM, GUEST_RAM + ram_size), ring formats and faults as
- * the options say. @return false if one of them could not be made. */
+/* Create all devices over guest memory [GUEST_RAM, GUEST_RAM + ram_size), ring format as the options
+ * say. @return false if one of them could not be made. */
 bool devices_init(const struct host *host, uint64_t ram_size);
 
 struct bm_board *devices_board(void);
+
+/* The common part of the configuration of the device that is added next. */
+struct avps_device_config devices_base(struct avps_queue *queues, uint16_t count);
 
 /* An interrupt of the hypervisor's own. */
 void devices_interrupt(uint32_t intid);

@@ -1,62 +1,74 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* splitmix64 stands in for a hardware source: good statistics, no secrecy. */
+/* libavps' entropy device over its simulated source. A product uses a hardware source instead. */
 #include "entropy.h"
 
-#include "arch.h"
+#include "avps/rng.h"
+#include "avps_sim/entropy.h"
+#include "clock.h"
+#include "devices.h"
+#include "uart.h"
 
-#define ENTROPY_OUTAGES_PER_SECOND 5U
+#define ENTROPY_SEED      0x6c69626176707321ULL
+#define ENTROPY_FIRST     8212U         /* bytes before it runs dry, in the middle of a request */
+#define ENTROPY_REFILL    0x1000000000U /* bytes that come then */
+#define ENTROPY_OUTAGE_NS 200000000ULL
 
-static uint64_t entropy_next(struct entropy *entropy)
+struct entropy {
+    struct avps_rng rng;
+    struct avps_queue queue[1];
+    struct avps_sim_entropy source;
+    uint64_t refill_ns;
+    uint64_t outages;
+};
+
+static struct entropy entropy = {.refill_ns = CLOCK_NEVER};
+
+enum avps_status entropy_add(struct bm_board *board)
 {
-    uint64_t z = (entropy->state += 0x9e3779b97f4a7c15ULL);
+    const struct avps_rng_config config = {.base = devices_base(entropy.queue, 1U),
+                                           .ops = avps_sim_entropy_ops(),
+                                           .ctx = &entropy.source};
+    const enum avps_status status = avps_rng_init(&entropy.rng, &config);
 
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
+    avps_sim_entropy_init(&entropy.source, ENTROPY_SEED, ENTROPY_FIRST);
+    return status == AVPS_OK ? bm_attach(board, &entropy.rng.base) : status;
 }
 
-static void entropy_run_dry(struct entropy *entropy)
+/* Notice that the source is empty: it has an outage, which ends after a while. */
+static void entropy_watch(void)
 {
-    if (entropy->refill_at == UINT64_MAX) {
-        entropy->refill_at =
-            arch_read_cntpct_el0() + arch_read_cntfrq_el0() / ENTROPY_OUTAGES_PER_SECOND;
-        entropy->outages++;
+    if (avps_sim_entropy_left(&entropy.source) == 0U && entropy.refill_ns == CLOCK_NEVER) {
+        entropy.refill_ns = clock_now_ns() + ENTROPY_OUTAGE_NS;
+        entropy.outages++;
     }
 }
 
-static enum avps_status entropy_fill(void *ctx, uint8_t *buf, uint32_t len, uint32_t *got)
+void entropy_run(void)
 {
-    struct entropy *entropy = ctx;
-    const uint32_t count = len < entropy->left ? len : (uint32_t)entropy->left;
-
-    if (count == 0U) {
-        entropy_run_dry(entropy);
-        return AVPS_EMPTY;
+    entropy_watch();
+    if (clock_now_ns() >= entropy.refill_ns) {
+        entropy.refill_ns = CLOCK_NEVER;
+        avps_sim_entropy_refill(&entropy.source, ENTROPY_REFILL);
+        avps_rng_refilled(&entropy.rng);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        buf[i] = (uint8_t)(entropy_next(entropy) >> 56);
-    }
-    entropy->left -= entropy->left == UINT64_MAX ? 0U : count;
-    *got = count;
-    return AVPS_OK;
 }
 
-const struct avps_rng_ops entropy_ops = {.fill = entropy_fill};
-
-void entropy_init(struct entropy *entropy, uint64_t seed, uint64_t bytes_before_dry)
+uint64_t entropy_due_ns(void)
 {
-    entropy->state = seed;
-    entropy->left = bytes_before_dry;
-    entropy->refill_at = UINT64_MAX;
-    entropy->outages = 0;
+    entropy_watch();
+    return entropy.refill_ns;
 }
 
-bool entropy_refill(struct entropy *entropy, uint64_t ticks)
+void entropy_report(void)
 {
-    if (ticks < entropy->refill_at) {
-        return false;
-    }
-    entropy->left = UINT64_MAX;
-    entropy->refill_at = UINT64_MAX;
-    return true;
+    const struct avps_rng_counters *counters = avps_rng_counters(&entropy.rng);
+
+    uart_begin();
+    uart_text("report entropy");
+    uart_field("bytes", counters->bytes);
+    uart_field("requests", counters->requests);
+    uart_field("shortened", counters->shortened);
+    uart_field("starved", counters->starved);
+    uart_field("outages", entropy.outages);
+    uart_end();
 }

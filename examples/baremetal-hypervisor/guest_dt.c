@@ -5,6 +5,7 @@
 #include <libfdt.h>
 #include <string.h>
 
+#include "avps/fdt.h"
 #include "avps/mmio.h"
 #include "gic.h"
 #include "gic_regs.h"
@@ -101,44 +102,20 @@ static int guest_dt_gic(void *fdt)
            fdt_property_u32(fdt, "phandle", GUEST_DT_GIC) | fdt_end_node(fdt);
 }
 
-/* "virtio_mmio@<address>" without a formatted print; the window is below 4 GiB. */
-static void guest_dt_virtio_name(char name[24], uint64_t address)
-{
-    static const char prefix[] = "virtio_mmio@";
-    size_t at = 0;
-
-    for (; prefix[at] != '\0'; at++) {
-        name[at] = prefix[at];
-    }
-    int shift = 28;
-    while (shift > 0 && (address >> shift) == 0U) {
-        shift -= 4;
-    }
-    for (; shift >= 0; shift -= 4) {
-        name[at++] = "0123456789abcdef"[(address >> shift) & 15U];
-    }
-    name[at] = '\0';
-}
-
 static int guest_dt_virtio(void *fdt, const struct guest_dt *dt)
 {
-    int error = 0;
-
     for (uint32_t i = 0; i < dt->devices; i++) {
-        const uint64_t reg[] = {GUEST_VIRTIO + (uint64_t)i * AVPS_MMIO_SIZE, AVPS_MMIO_SIZE};
-        fdt32_t interrupt[3];
-        char name[24];
+        const uint32_t interrupt[] = {GUEST_DT_SPI, dt->first_interrupt + i, GUEST_DT_LEVEL};
+        const struct avps_fdt_mmio window = {.base = GUEST_VIRTIO + (uint64_t)i * AVPS_MMIO_SIZE,
+                                             .interrupts = interrupt,
+                                             .interrupt_cells = 3U,
+                                             .dma_coherent = true};
 
-        fdt32_st(&interrupt[0], GUEST_DT_SPI);
-        fdt32_st(&interrupt[1], dt->first_interrupt + i);
-        fdt32_st(&interrupt[2], GUEST_DT_LEVEL);
-        guest_dt_virtio_name(name, reg[0]);
-        error |= fdt_begin_node(fdt, name) | guest_dt_text(fdt, "compatible", "virtio,mmio") |
-                 guest_dt_reg(fdt, reg, 1U) |
-                 fdt_property(fdt, "interrupts", interrupt, sizeof interrupt) |
-                 fdt_property(fdt, "dma-coherent", NULL, 0) | fdt_end_node(fdt);
+        if (avps_fdt_write_mmio(fdt, 2, 2, &window) != AVPS_OK) {
+            return -1;
+        }
     }
-    return error;
+    return 0;
 }
 
 size_t guest_dt_write(const struct guest_dt *dt, void *buffer, size_t size)

@@ -10,7 +10,9 @@
 #define GUEST_VIRTIO 0x0a000000ULL
 #define GUEST_RAM    0x80000000ULL
 
-/* Where the guest's memory starts in the machine; below are the hypervisor and its RAM disk. */
+/* Where things are in the machine: the hypervisor ends below its RAM disk (hypervisor.ld checks),
+ * which ends below the guest's memory. */
+#define HOST_DISK      0x44000000ULL
 #define HOST_GUEST_RAM 0x48000000ULL
 
 #endif

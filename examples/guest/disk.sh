@@ -31,8 +31,14 @@ disk_raw() {
         dd if=$DISK of=/tmp/back bs=64k count=64 iflag=direct && cmp /tmp/noise /tmp/back
 }
 
+# The device has a spot that cannot be read; the error must arrive, and stay there.
+disk_bad_spot() {
+    ! dd if=$DISK of=/dev/null bs=4k skip=16128 count=1 iflag=direct &&
+        dd if=$DISK of=/dev/null bs=4k skip=16127 count=1 iflag=direct
+}
+
 begin disk 0002
-step "mkfs.ext4" mke2fs -t ext4 -q -F $DISK
+step "mkfs.ext4" mkfs.ext4 -q -F $DISK 62M
 step "mount" mount -t ext4 -o discard $DISK /mnt
 step "write 32 files, 8.5 MB" disk_fill
 step "sync" sync
@@ -40,8 +46,9 @@ step "unmount, drop caches, mount again" disk_remount
 step "checksums" disk_check
 step "delete, discard (fstrim)" disk_trim
 step "unmount" umount /mnt
-step "fsck finds nothing" e2fsck -f -n $DISK
+step "fsck finds nothing" /sbin/e2fsck -f -n $DISK
 step "discard the whole disk (blkdiscard)" blkdiscard $DISK
 step "4 MiB raw, past the cache, both ways" disk_raw
+step "read error reported, neighbour intact" disk_bad_spot
 rm -f /tmp/noise /tmp/back
-finish "mkfs.ext4, 32 files, sync, remount, checksums, fsck, discard, flush, raw I/O"
+finish "mkfs.ext4, 32 files, sync, remount, checksums, fsck, discard, flush, raw I/O, a read error"

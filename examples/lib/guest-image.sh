@@ -65,6 +65,7 @@ build_initramfs() {
     unpack_kernel
     install -m 755 "$GUEST_ROOT/bin/busybox" "$TREE/bin/busybox"
     copy_program sbin/mke2fs
+    ln -s mke2fs "$TREE/sbin/mkfs.ext4" # busybox has a mke2fs of its own, without ext4
     copy_program sbin/e2fsck
     cp "$GUEST_ROOT/etc/mke2fs.conf" "$TREE/etc/"
     copy_modules

@@ -48,10 +48,12 @@ device_side() {
     [ "$(counter "$log" "$slot" faults)" = 0 ] || { echo "the device found guest faults"; return; }
     [ "$(counter "$log" "$slot" needs_reset)" = 0 ] || { echo "the device needed a reset"; return; }
     case $device in
-    disk) at_least "$log" blk flushes 1 && at_least "$log" blk discards 1 ;;
+    disk) at_least "$log" disk flushes 1 && at_least "$log" disk discards 1 &&
+        at_least "$log" disk io_errors 1 ;;
     network) at_least "$log" peer arp 1 && at_least "$log" peer icmp 3 && at_least "$log" peer udp 1 ;;
     console) at_least "$log" console answers 1 && at_least "$log" console echoed 1 ;;
-    entropy) at_least "$log" rng starved 1 && at_least "$log" rng bytes 65536 ;;
+    entropy) at_least "$log" entropy starved 1 && at_least "$log" entropy shortened 1 &&
+        at_least "$log" entropy bytes 65536 ;;
     esac
 }
 

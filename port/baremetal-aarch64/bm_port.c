@@ -5,39 +5,23 @@
 #include <stddef.h>
 
 #define BM_NEVER   UINT64_MAX
-#define BM_SECOND  1000000000ULL
 #define BM_ESR_ISV (1ULL << 24)
 #define BM_ESR_SSE (1ULL << 21)
 #define BM_ESR_SF  (1ULL << 15)
 #define BM_ESR_WNR (1ULL << 6)
 
-static uint64_t bm_ticks(void)
-{
-    uint64_t ticks;
-
-    __asm__ volatile("isb\n\tmrs %0, cntpct_el0" : "=r"(ticks)::"memory");
-    return ticks;
-}
-
-/* Whole seconds apart, so that the products stay inside 64 bits. */
-static uint64_t bm_scale(uint64_t value, uint64_t from, uint64_t to)
-{
-    return value / from * to + value % from * to / from;
-}
-
 static uint64_t bm_now_ns(void *ctx)
 {
     const struct bm_slot *slot = ctx;
 
-    return bm_scale(bm_ticks(), slot->board->frequency, BM_SECOND);
+    return slot->board->hooks->now_ns();
 }
 
 static void bm_timer(void *ctx, uint64_t deadline_ns)
 {
     struct bm_slot *slot = ctx;
-    const uint64_t ticks = bm_scale(deadline_ns, BM_SECOND, slot->board->frequency);
 
-    slot->deadline = deadline_ns == 0U ? BM_NEVER : ticks + 1U; /* never early */
+    slot->deadline_ns = deadline_ns == 0U ? BM_NEVER : deadline_ns;
 }
 
 static void bm_event(void *ctx, enum avps_event code, uint64_t a, uint64_t b)
@@ -75,7 +59,6 @@ enum avps_status bm_board_init(struct bm_board *board, const struct bm_hooks *ho
     board->base = base;
     board->ram = ram;
     board->count = 0;
-    __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(board->frequency));
     return avps_mem_init_regions(&board->mem, &board->ram, 1U, NULL, NULL);
 }
 
@@ -87,7 +70,7 @@ const struct avps_port *bm_port(struct bm_board *board)
 
     slot->board = board;
     slot->index = index;
-    slot->deadline = BM_NEVER;
+    slot->deadline_ns = BM_NEVER;
     port->event = &bm_event_ops;
     port->event_ctx = slot;
     port->sys = &bm_sys_ops;
@@ -168,8 +151,8 @@ bool bm_trap(struct bm_board *board, uint64_t ipa, const struct bm_access *acces
 /* Serve one device if it rang, woke or its time came. @return true if it needs another turn. */
 static bool bm_poll_slot(struct bm_slot *slot, uint32_t budget, uint64_t now)
 {
-    if (now >= slot->deadline) {
-        slot->deadline = BM_NEVER;
+    if (now >= slot->deadline_ns) {
+        slot->deadline_ns = BM_NEVER;
         slot->awake = true;
     }
     if (!slot->awake && !avps_has_work(slot->device)) {
@@ -181,7 +164,7 @@ static bool bm_poll_slot(struct bm_slot *slot, uint32_t budget, uint64_t now)
 
 bool bm_poll(struct bm_board *board, uint32_t budget)
 {
-    const uint64_t now = bm_ticks();
+    const uint64_t now = board->hooks->now_ns();
     uint64_t next = BM_NEVER;
     bool more = false;
 
@@ -191,7 +174,7 @@ bool bm_poll(struct bm_board *board, uint32_t budget)
     for (uint32_t i = 0; i < board->count; i++) {
         const struct bm_slot *slot = &board->slots[i];
 
-        next = slot->deadline < next ? slot->deadline : next;
+        next = slot->deadline_ns < next ? slot->deadline_ns : next;
         more = more || slot->awake || avps_has_work(slot->device);
     }
     board->hooks->timer(more ? 0U : next);

@@ -23,7 +23,8 @@
 /* What the hypervisor supplies. Interrupt `line` counts from 0. */
 struct bm_hooks {
     void (*set_level)(uint32_t line, bool high); /* drive a wired interrupt of the guest */
-    void (*timer)(uint64_t ticks); /* interrupt at this counter value; UINT64_MAX: never */
+    uint64_t (*now_ns)(void);                    /* a clock that never goes back */
+    void (*timer)(uint64_t deadline_ns);         /* call bm_poll then; UINT64_MAX: never */
     void (*event)(uint32_t device, enum avps_event code, uint64_t a, uint64_t b); /* may be NULL */
 };
 
@@ -32,7 +33,7 @@ struct bm_slot {
     struct avps_mmio mmio;
     struct avps_device *device;
     struct bm_board *board;
-    uint64_t deadline; /* counter ticks; UINT64_MAX: no timer */
+    uint64_t deadline_ns; /* UINT64_MAX: no timer */
     uint32_t index;
     bool awake;
 };
@@ -41,7 +42,6 @@ struct bm_slot {
 struct bm_board {
     const struct bm_hooks *hooks;
     uint64_t base;
-    uint64_t frequency; /* counter ticks per second */
     struct avps_mem_region ram;
     struct avps_mem mem;
     struct avps_port ports[BM_DEVICES];

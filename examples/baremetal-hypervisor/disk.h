@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The disk: memory of the hypervisor, with a little latency and one bad spot. See devices.h. */
+#ifndef HYP_DISK_H
+#define HYP_DISK_H
+
+#include "bm_port.h"
+
+enum avps_status disk_add(struct bm_board *board);
+void disk_run(void);
+uint64_t disk_due_ns(void);
+void disk_report(void);
+
+#endif
