@@ -83,7 +83,7 @@ static void blk_offer_if(struct avps_features *offer, unsigned int bit, bool con
     }
 }
 
-/* [blk-1.1] CONFIG_WCE comes only with FLUSH. [blk-1.4] [blk-1.5] ZONED only with VERSION_1, which
+/* [blk-1.1] CONFIG_WCE comes only with FLUSH. [blk-1.4] ZONED only with VERSION_1, which
  * every driver must accept, and only for a zoned device. [blk-2.13] [blk-2.14] LIFETIME if the back
  * end knows it. A host-managed device has no DISCARD: drv.blk-1.6. */
 static struct avps_features blk_offer(const struct avps_blk_config *config)

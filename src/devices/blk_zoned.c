@@ -405,7 +405,7 @@ static uint8_t zone_append(struct avps_blk *blk, struct avps_blk_request *req, u
     const uint32_t most = blk->zoned.max_append_sectors;
 
     if (most == 0U) {
-        return VIRTIO_BLK_S_UNSUPP;
+        return VIRTIO_BLK_S_UNSUPP; /* [blk-1.15] */
     }
     if (avps_chain_writable(&req->base.chain) != sizeof(avps_le64)) {
         return VIRTIO_BLK_S_IOERR; /* no place for the answer */

@@ -146,6 +146,7 @@ static enum avps_status fdt_status(int error)
     return error == -FDT_ERR_EXISTS ? AVPS_E_STATE : AVPS_E_PARAM;
 }
 
+/* [AVPS BOOT-2] [AVPS BOOT-3] */
 enum avps_status avps_fdt_add_mmio(void *fdt, int parent, const struct avps_fdt_mmio *desc)
 {
     struct fdt_node node;

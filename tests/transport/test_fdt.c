@@ -76,6 +76,7 @@ static void assert_plain_node(const void *fdt, int node)
     assert_false(has(fdt, node, "iommus"));
 }
 
+/* [AVPS BOOT-2] [AVPS BOOT-3] */
 static void test_fdt_describes_a_window(void **state)
 {
     struct tree tree;
