@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the network device share: wire format, queue numbers, calls between them.
+ * net.c configuration and life, net_tx.c guest to host, net_rx.c host to guest, net_filter.c which
+ * frames the guest wants, net_ctrl.c control queue, net_hash.c hash, net_coal.c notifications. */
+#ifndef AVPS_NET_INTERNAL_H
+#define AVPS_NET_INTERNAL_H
+
+#include "avps/net.h"
+#include "devices/device_internal.h"
+#include "virtqueue/vq_internal.h"
+
+#define VIRTIO_ID_NETWORK 1U
+
+#define VIRTIO_NET_S_LINK_UP  1U
+#define VIRTIO_NET_S_ANNOUNCE 2U
+
+#define VIRTIO_NET_CTRL_RX_PROMISC  0U
+#define VIRTIO_NET_CTRL_RX_ALLMULTI 1U
+#define VIRTIO_NET_CTRL_RX_ALLUNI   2U
+#define VIRTIO_NET_CTRL_RX_NOMULTI  3U
+#define VIRTIO_NET_CTRL_RX_NOUNI    4U
+#define VIRTIO_NET_CTRL_RX_NOBCAST  5U
+
+#define NET_HDR_SIZE      12U /* [drv.net] without HASH_REPORT */
+#define NET_HDR_SIZE_HASH 20U
+#define NET_HDR_SIZE_MAX  20U
+
+#define NET_ETH_HEADER 14U
+#define NET_VLAN_TAG   4U
+#define NET_MAC        6U
+#define NET_ETH_VLAN   0x8100U
+#define NET_ETH_QINQ   0x88a8U
+#define NET_ETH_IPV4   0x0800U
+#define NET_ETH_IPV6   0x86ddU
+/* 65535 bytes of IPv6 payload, its header, Ethernet with two tags. */
+#define NET_FRAME_MAX (65535U + 40U + NET_ETH_HEADER + 2U * NET_VLAN_TAG)
+/* Bytes of a frame that filters and hashes look at. */
+#define NET_PEEK_MAX 384U
+
+/* Bytes that name a flow for automatic steering: Ethernet, a tag, IPv6, ports. */
+#define NET_FLOW_BYTES (NET_ETH_HEADER + NET_VLAN_TAG + 40U + 4U)
+
+#define NET_HASH_TYPES   0x1ffU /* every type of the chapter */
+#define NET_HASH_TUNNELS 0x1ffU
+
+#if defined(__GNUC__)
+#define NET_PREFETCH(p)       __builtin_prefetch(p)
+#define NET_PREFETCH_WRITE(p) __builtin_prefetch((p), 1)
+#else
+#define NET_PREFETCH(p)       ((void)(p))
+#define NET_PREFETCH_WRITE(p) ((void)(p))
+#endif
+
+#define NET_RX           0U /* halves of a pair, and index of its coalescing parameters */
+#define NET_TX           1U
+#define NET_STEER        0xffffU
+#define NET_ALL_OFFLOADS 0x1fffU
+
+struct virtio_net_hdr {
+    uint8_t flags;
+    uint8_t gso_type;
+    avps_le16 hdr_len;
+    avps_le16 gso_size;
+    avps_le16 csum_start;
+    avps_le16 csum_offset;
+    avps_le16 num_buffers;
+};
+AVPS_WIRE_SIZE(struct virtio_net_hdr, 12);
+
+struct virtio_net_hdr_hash {
+    struct virtio_net_hdr base;
+    avps_le32 hash_value;
+    avps_le16 hash_report;
+    avps_le16 padding_reserved;
+};
+AVPS_WIRE_SIZE(struct virtio_net_hdr_hash, 20);
+
+static inline struct avps_net *net_of(struct avps_device *dev)
+{
+    return AVPS_CONTAINER_OF(dev, struct avps_net, base);
+}
+
+static inline uint16_t net_rx_queue(uint16_t pair)
+{
+    return (uint16_t)(2U * pair);
+}
+
+static inline uint16_t net_tx_queue(uint16_t pair)
+{
+    return (uint16_t)(2U * pair + 1U);
+}
+
+/* Pairs that the negotiated features give the driver. */
+static inline uint16_t net_pairs_usable(const struct avps_net *net)
+{
+    return avps_device_has(&net->base, AVPS_NET_F_MQ) || avps_device_has(&net->base, AVPS_NET_F_RSS)
+               ? net->pair_count
+               : 1U;
+}
+
+/* Network byte order. */
+static inline uint16_t net_be16(const uint8_t *p)
+{
+    return (uint16_t)((unsigned int)p[0] << 8 | p[1]);
+}
+
+static inline bool net_mac_is_group(const uint8_t *mac)
+{
+    return (mac[0] & 1U) != 0U;
+}
+
+static inline bool net_mac_is_zero(const uint8_t *mac)
+{
+    return (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) == 0U;
+}
+
+/* The first bytes of a frame in one piece: `bytes` points into the frame or to `copy`. */
+struct net_peek {
+    const uint8_t *bytes;
+    uint32_t len;
+};
+
+/* A hash and how it was made. */
+struct net_hash {
+    uint32_t value;
+    uint16_t report; /* 0: none */
+};
+
+/* net_tx.c */
+bool avps_net_tx_run(struct avps_device *dev, uint16_t queue, uint32_t *budget);
+void avps_net_tx_drop(struct avps_net *net, uint16_t pair);
+
+/* net_rx.c: one frame without publishing, and the publishing, for the switch. AVPS_EMPTY: the ring
+ * has too few buffers, nothing was done. */
+enum avps_status avps_net_rx_one(struct avps_net *net, const struct avps_net_frame *frame);
+void avps_net_rx_flush(struct avps_net *net);
+uint32_t avps_net_frame_len(const struct avps_net_frame *frame);
+uint32_t avps_net_frame_copy(const struct avps_net_frame *frame, uint8_t *dst, uint32_t len);
+bool avps_net_offload_is_valid(const struct avps_net_offload *o, uint32_t len);
+void avps_net_complete_checksum(uint8_t *bytes, uint32_t len,
+                                const struct avps_net_offload *offload);
+void avps_net_rx_supply(struct avps_device *dev, uint16_t queue);
+
+/* net.c: offloads that the driver has and has switched on. */
+void avps_net_set_offloads(struct avps_net *net, const struct avps_features *set);
+bool avps_net_offloads_are_negotiated(const struct avps_net *net, const struct avps_features *set);
+/* The guest broke its ring memory while a chain was held: latch and drop. */
+void avps_net_fault(struct avps_net *net, uint16_t queue, enum avps_status status);
+
+/* net_filter.c */
+bool avps_net_wants(const struct avps_net *net, const struct net_peek *peek);
+void avps_net_filter_reset(struct avps_net *net);
+
+/* net_ctrl.c */
+void avps_net_update_hash(struct avps_net *net);
+enum avps_status avps_net_control(struct avps_device *dev, struct avps_chain *chain);
+
+/* net_hash.c */
+struct net_hash avps_net_hash(const struct avps_net *net, const struct net_peek *peek);
+uint32_t avps_net_flow(const uint8_t *bytes, uint32_t len);
+uint32_t avps_net_toeplitz(const uint8_t *key, uint32_t key_len, const uint8_t *bytes,
+                           uint32_t len);
+
+/* net_coal.c */
+void avps_net_publish(struct avps_net *net, uint16_t pair, unsigned int half, uint32_t chains);
+
+/* net_state.c */
+void avps_net_save(struct avps_device *dev, struct avps_state *state);
+void avps_net_load(struct avps_device *dev, struct avps_state *state);
+
+#endif
