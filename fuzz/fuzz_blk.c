@@ -142,7 +142,8 @@ static void blk_host(struct fuzz_guest *guest, uint8_t what)
     const uint32_t i = what % SLOTS;
 
     if (what >= 0xf0U) {
-        (void)avps_blk_set_capacity(&run.blk, what & 1U ? SECTORS : SECTORS / 2U);
+        FUZZ_CHECK(avps_blk_set_capacity(&run.blk, what & 1U ? SECTORS : SECTORS / 2U) !=
+                   AVPS_E_INTERNAL);
     } else if (what >= 0xe0U) {
         avps_blk_done(&run.blk, run.last_token + (what & 3U), AVPS_OK);
         for (uint32_t k = 0; k < SLOTS; k++) { /* it may have been a true one */

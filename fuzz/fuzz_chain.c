@@ -68,12 +68,14 @@ static void use_chain(struct avps_vq *vq, struct avps_chain *chain, uint8_t how)
     uint8_t bytes[32] = {0};
     const uint32_t before = chain->writable_len;
 
-    (void)avps_chain_read(chain, bytes, how & 31U);
-    (void)avps_chain_skip(chain, how & 3U);
-    (void)avps_chain_reserve_tail(chain, how & 1U);
-    (void)avps_chain_write(chain, bytes, how >> 4);
-    (void)avps_chain_write_zeroes(chain, how & 7U);
-    (void)avps_chain_write_tail(chain, bytes, how & 1U);
+    const enum avps_status results[] = {
+        avps_chain_read(chain, bytes, how & 31U), avps_chain_skip(chain, how & 3U),
+        avps_chain_reserve_tail(chain, how & 1U), avps_chain_write(chain, bytes, how >> 4),
+        avps_chain_write_zeroes(chain, how & 7U), avps_chain_write_tail(chain, bytes, how & 1U),
+    };
+    for (uint32_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        FUZZ_CHECK(results[i] == AVPS_OK || results[i] == AVPS_E_GUEST_SIZE);
+    }
     FUZZ_CHECK(chain->written <= before);
     if ((how & 0xc0U) == 0xc0U && chain->written == 0U) {
         avps_vq_unpop(vq, chain);

@@ -74,33 +74,35 @@ static void console_host(struct fuzz_guest *guest, uint8_t what)
         .ops = &console_ops, .ctx = guest, .name = "more", .open = (what & 4U) != 0U};
     uint8_t bytes[64];
     uint32_t taken = 0;
+    enum avps_status status = AVPS_OK;
 
     switch (what >> 4 & 7U) {
     case 0:
     case 1:
         memset(bytes, what, sizeof bytes);
-        (void)avps_console_input(&run.console, port, bytes, what & 63U, &taken);
+        status = avps_console_input(&run.console, port, bytes, what & 63U, &taken);
         FUZZ_CHECK(taken <= (what & 63U));
         break;
     case 2:
-        (void)avps_console_add_port(&run.console, port, &config);
+        status = avps_console_add_port(&run.console, port, &config);
         break;
     case 3:
-        (void)avps_console_remove_port(&run.console, port);
+        status = avps_console_remove_port(&run.console, port);
         break;
     case 4:
-        (void)avps_console_open(&run.console, port);
+        status = avps_console_open(&run.console, port);
         break;
     case 5:
-        (void)avps_console_close(&run.console, port);
+        status = avps_console_close(&run.console, port);
         break;
     case 6:
-        (void)avps_console_resize(&run.console, port, what, 50);
+        status = avps_console_resize(&run.console, port, what, 50);
         break;
     default:
         avps_console_output_ready(&run.console, port);
         break;
     }
+    FUZZ_CHECK(status != AVPS_E_INTERNAL);
 }
 
 static const struct fuzz_target console_target = {2U * PORTS + 2U, console_init, console_host};
