@@ -3,7 +3,7 @@
  * 10th percentile of each, their ratio. Equal work: both take 32 frames by copy into buffers of a
  * pool and give the buffers back, or copy 32 prepared frames into the guest's buffers; every frame's
  * length and the contents are checked outside the measured time.
- * usage: bench_net [SOCKET-FOLDER] */
+ * usage: bench_net [SOCKET-FOLDER] | bench_net ROUNDS CASE   (the library alone: for callgrind) */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdio.h>
@@ -288,30 +288,59 @@ static void measure(const char *what, const char *ring, uint32_t queue, void (*o
     printf("| %-7s | %-6s | %4u | %5.1f | %5.1f | %4.2f |\n", what, ring, payload_len, x, y, y / x);
 }
 
+static void start_rings(struct side *side, bool packed)
+{
+    for (uint32_t q = 0; q < 2U; q++) {
+        bench_ring_init(&side->ring[q], side->front.mem + q * RING_AREA, GUEST + q * RING_AREA,
+                        packed);
+    }
+}
+
+static void make_payload(uint32_t len)
+{
+    payload_len = len;
+    for (uint32_t i = 0; i < len; i++) {
+        payload[i] = (uint8_t)(i * 7U + len);
+    }
+    payload[0] = 0x02;  /* a unicast address */
+    payload[12] = 0x88; /* an experimental EtherType */
+    payload[13] = 0xb5;
+    for (uint32_t i = 0; i < BURST; i++) {
+        frames[i] = (struct avps_net_frame){.data = payload, .data_len = len};
+    }
+}
+
+static const uint32_t sizes[] = {64, 1518};
+
+/* For callgrind: one case of the library alone. Cases: bit 0 enqueue, bit 1 packed, bit 2 size. */
+static void run_ours(uint32_t rounds, uint32_t index)
+{
+    const uint32_t queue = (index & 1U) != 0U ? RX : TX;
+
+    start_rings(&avps_side, (index & 2U) != 0U);
+    avps_start((index & 2U) != 0U);
+    make_payload(sizes[index >> 2 & 1U]);
+    for (uint32_t r = 0; r < rounds; r++) {
+        driver_fill(&avps_side, queue);
+        if (queue == TX) {
+            avps_dequeue();
+        } else {
+            avps_enqueue();
+        }
+        driver_reap(&avps_side, queue);
+    }
+}
+
 static void run_ring(const char *folder, bool packed)
 {
-    static const uint32_t sizes[] = {64, 1518};
     const char *name = packed ? "packed" : "split";
 
-    for (uint32_t q = 0; q < 2U; q++) {
-        bench_ring_init(&avps_side.ring[q], avps_side.front.mem + q * RING_AREA,
-                        GUEST + q * RING_AREA, packed);
-        bench_ring_init(&dpdk_side.ring[q], dpdk_side.front.mem + q * RING_AREA,
-                        GUEST + q * RING_AREA, packed);
-    }
+    start_rings(&avps_side, packed);
+    start_rings(&dpdk_side, packed);
     avps_start(packed);
     dpdk_start(folder, packed);
     for (uint32_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-        payload_len = sizes[s];
-        for (uint32_t i = 0; i < payload_len; i++) {
-            payload[i] = (uint8_t)(i * 7U + s);
-        }
-        payload[0] = 0x02;  /* a unicast address */
-        payload[12] = 0x88; /* an experimental EtherType */
-        payload[13] = 0xb5;
-        for (uint32_t i = 0; i < BURST; i++) {
-            frames[i] = (struct avps_net_frame){.data = payload, .data_len = payload_len};
-        }
+        make_payload(sizes[s]);
         peer_dpdk_prepare(payload, payload_len, BURST);
         measure("dequeue", name, TX, avps_dequeue, dpdk_dequeue);
         measure("enqueue", name, RX, avps_enqueue, dpdk_enqueue);
@@ -322,9 +351,13 @@ int main(int argc, char **argv)
 {
     const char *folder = argc > 1 ? argv[1] : "/tmp";
 
-    peer_dpdk_init();
     pool_init();
     vhost_front_memory(&avps_side.front, GUEST, MEMORY);
+    if (argc == 3) {
+        run_ours((uint32_t)atoi(argv[1]), (uint32_t)atoi(argv[2]));
+        return total_bytes == 0U && avps_net_counters(&net, 0)->rx_packets == 0U;
+    }
+    peer_dpdk_init();
     vhost_front_memory(&dpdk_side.front, GUEST, MEMORY);
     printf("| burst   | ring   | size | libavps ns | dpdk ns | ratio |\n");
     printf("|---|---|---|---|---|---|\n");

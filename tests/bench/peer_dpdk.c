@@ -28,12 +28,15 @@ static void die(const char *what)
 
 void peer_dpdk_init(void)
 {
-    static char a0[] = "bench", a1[] = "--no-huge", a2[] = "-m", a3[] = "256", a4[] = "--no-pci",
-                a5[] = "--no-telemetry", a6[] = "-l", a7[] = "0", a8[] = "--log-level", a9[] = "3",
-                a10[] = "--in-memory";
-    static char *args[] = {a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, NULL};
+    static char options[][16] = {"bench", "--no-huge",      "-m",          "256", "--no-pci", "-l",
+                                 "0",     "--no-telemetry", "--log-level", "3"};
+    static char *args[sizeof options / sizeof options[0] + 1U];
+    const int count = (int)(sizeof options / sizeof options[0]);
 
-    if (rte_eal_init(11, args) < 0) {
+    for (int i = 0; i < count; i++) {
+        args[i] = options[i];
+    }
+    if (rte_eal_init(count, args) < 0) {
         die("rte_eal_init failed");
     }
     peer_pool = rte_pktmbuf_pool_create("bench", 1023, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, -1);
