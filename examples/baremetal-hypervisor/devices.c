@@ -7,6 +7,7 @@
 #include "entropy.h"
 #include "gic.h"
 #include "guest_map.h"
+#include "network.h"
 #include "terminal.h"
 
 #define DEVICES_QUEUE_SIZE 256U
@@ -22,6 +23,7 @@ struct devices_row {
 
 static const struct devices_row devices_table[] = {
     {disk_add, disk_run, disk_due_ns, disk_report},
+    {network_add, network_run, network_due_ns, network_report},
     {terminal_add, terminal_run, terminal_due_ns, terminal_report},
     {entropy_add, entropy_run, entropy_due_ns, entropy_report},
 };

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The network: the guest, its partner and a bystander on one switch. See devices.h. */
+#ifndef HYP_NETWORK_H
+#define HYP_NETWORK_H
+
+#include "bm_port.h"
+
+enum avps_status network_add(struct bm_board *board);
+void network_run(void);
+uint64_t network_due_ns(void);
+void network_report(void);
+
+#endif
