@@ -203,7 +203,7 @@ struct avps_net_coal {
     uint32_t max_packets; /**< As the driver set it. */
     uint32_t max_usecs;   /**< As the driver set it. */
     uint32_t packets;     /**< Chains returned since the last notification. */
-    uint64_t deadline_ns; /**< When it is due; meaningful while `owed`. */
+    uint64_t since_ns;    /**< When it was first due; meaningful while `owed`. */
     bool owed;            /**< A notification is held back. */
 };
 
@@ -295,6 +295,8 @@ struct avps_net {
     uint32_t tunnels;                     /**< Tunnel types hashed by the inner header. */
     enum avps_net_steering steering;      /**< Mode. */
     struct avps_net_coal coal_default[2]; /**< For queues enabled later. */
+    uint32_t coal_owed;                   /**< Queues with a notification held back. */
+    uint64_t coal_timer_ns;               /**< What the timer is set to, 0: nothing. */
     struct avps_net_filter filter;        /**< Filter in force. */
     struct avps_net_filter next_filter;   /**< Being parsed. */
     struct avps_net_rss rss;              /**< Hash parameters in force. */

@@ -143,6 +143,10 @@ void avps_vq_drop(struct avps_vq *vq, struct avps_chain *chain);
  *  @return AVPS_OK; AVPS_E_STATE if not live; AVPS_E_IO. */
 AVPS_NODISCARD enum avps_status avps_vq_publish(struct avps_vq *vq, bool *notify);
 
+/** Whether the driver has switched used buffer notifications off altogether. A notification that
+ *  was due earlier and held back is looked at again with this; positions (EVENT_IDX) do not count. */
+bool avps_vq_is_muted(const struct avps_vq *vq);
+
 /** Advise the driver not to kick while the queue is being worked on. */
 void avps_vq_suppress(struct avps_vq *vq);
 

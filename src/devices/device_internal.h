@@ -170,6 +170,9 @@ void avps_device_refuse(struct avps_device *dev, uint16_t index, struct avps_cha
                         enum avps_status status);
 /* Publish what was pushed and send the notification that the driver wants. */
 void avps_device_flush(struct avps_device *dev, uint16_t index);
+/* Its two halves, for a model that holds notifications back. publish: whether one is due. */
+bool avps_device_publish(struct avps_device *dev, uint16_t index);
+void avps_device_notify(struct avps_device *dev, uint16_t index);
 /* Ask for kicks on a supply queue that ran dry. @return true if buffers came in meanwhile. */
 bool avps_device_starve(struct avps_device *dev, uint16_t index);
 

@@ -146,24 +146,34 @@ void avps_device_push(struct avps_device *dev, uint16_t index, struct avps_chain
     avps_device_push_burst(dev, index, chain, 1);
 }
 
-void avps_device_flush(struct avps_device *dev, uint16_t index)
+bool avps_device_publish(struct avps_device *dev, uint16_t index)
 {
     struct avps_queue *queue = &dev->queues[index];
     bool notify = false;
 
-    if (!queue->vq.live) {
-        return;
-    }
-    if (avps_vq_publish(&queue->vq, &notify) != AVPS_OK) {
+    if (queue->vq.live && avps_vq_publish(&queue->vq, &notify) != AVPS_OK) {
         queue->counters.port_errors++;
         atomic_store_explicit(&queue->kicked, true, memory_order_release); /* once more later */
     }
-    if (notify && dev->transport != NULL) {
-        queue->counters.interrupts++;
-        dev->transport->notify_queue(dev->transport_ctx, index);
-        if (!dev->in_poll && dev->transport->batch_end != NULL) {
-            dev->transport->batch_end(dev->transport_ctx); /* no poll will do it */
-        }
+    return notify;
+}
+
+void avps_device_notify(struct avps_device *dev, uint16_t index)
+{
+    if (dev->transport == NULL) {
+        return;
+    }
+    dev->queues[index].counters.interrupts++;
+    dev->transport->notify_queue(dev->transport_ctx, index);
+    if (!dev->in_poll && dev->transport->batch_end != NULL) {
+        dev->transport->batch_end(dev->transport_ctx); /* no poll will do it */
+    }
+}
+
+void avps_device_flush(struct avps_device *dev, uint16_t index)
+{
+    if (avps_device_publish(dev, index)) {
+        avps_device_notify(dev, index);
     }
 }
 

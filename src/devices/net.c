@@ -87,6 +87,12 @@ static void net_offer_control(const struct avps_net_config *config, struct avps_
     if (config->pair_count > 1U) {
         avps_features_add(offer, AVPS_NET_F_MQ);
     }
+    const struct avps_port *port = config->base.port;
+    if (port != NULL && port->sys != NULL && port->sys->now_ns != NULL &&
+        port->sys->timer != NULL) {
+        avps_features_add(offer, AVPS_NET_F_NOTF_COAL);
+        avps_features_add(offer, AVPS_NET_F_VQ_NOTF_COAL);
+    }
 }
 
 static void net_offer(const struct avps_net_config *config, struct avps_features *offer)
@@ -333,6 +339,7 @@ static void net_queue_reset(struct avps_device *dev, uint16_t queue)
 
     if (pair < net->pair_count) {
         net->pairs[pair].tx.blocked = (queue & 1U) == 0U && net->pairs[pair].tx.blocked;
+        avps_net_coal_queue_reset(net, queue);
     }
 }
 
@@ -353,6 +360,7 @@ static void net_reset(struct avps_device *dev)
     (void)memset(&net->rss, 0, sizeof net->rss);
     (void)memset(net->coal_default, 0, sizeof net->coal_default);
     avps_net_filter_reset(net);
+    net->coal_owed = 0;
     for (uint16_t i = 0; i < net->pair_count; i++) {
         (void)memset(net->pairs[i].coal, 0, sizeof net->pairs[i].coal);
     }
@@ -362,6 +370,17 @@ static void net_reset(struct avps_device *dev)
     if (net->ops->live != NULL) {
         net->ops->live(net->ctx, false);
     }
+}
+
+static bool net_work(struct avps_device *dev, uint32_t budget)
+{
+    struct avps_net *net = net_of(dev);
+
+    (void)budget;
+    if (net->coal_owed != 0U || net->coal_timer_ns != 0U) {
+        avps_net_coal_work(net);
+    }
+    return false;
 }
 
 /* ---- ops, init ---- */
@@ -377,6 +396,7 @@ static const struct avps_device_ops net_device_ops = {
     .request = net_request,
     .supply = avps_net_rx_supply,
     .burst = avps_net_tx_run,
+    .work = net_work,
     .cancel = net_cancel,
     .reset = net_reset,
     .queue_reset = net_queue_reset,

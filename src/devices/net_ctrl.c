@@ -286,6 +286,72 @@ static bool ctrl_offloads(struct avps_net *net, struct ctrl_call *call)
     return true;
 }
 
+/* ---- notification coalescing ---- */
+
+struct virtio_net_ctrl_coal {
+    avps_le32 max_packets;
+    avps_le32 max_usecs;
+};
+AVPS_WIRE_SIZE(struct virtio_net_ctrl_coal, 8);
+
+static bool ctrl_read_coal(struct ctrl_call *call, struct avps_net_coal *values)
+{
+    return ctrl_read32(call, &values->max_packets) && ctrl_read32(call, &values->max_usecs);
+}
+
+/* [net-13.2] */
+static bool ctrl_coal_all(struct avps_net *net, struct ctrl_call *call)
+{
+    struct avps_net_coal values = {0};
+
+    if (!ctrl_read_coal(call, &values)) {
+        return false;
+    }
+    avps_net_coal_set_all(net, call->command == VIRTIO_NET_CTRL_NOTF_COAL_RX_SET ? NET_RX : NET_TX,
+                          &values);
+    return true;
+}
+
+/* [net-13.1] The field behind the index is not looked at. [net-13.4] */
+static const struct avps_net_coal *ctrl_coal_queue(struct avps_net *net, struct ctrl_call *call,
+                                                   uint16_t *queue)
+{
+    uint16_t reserved = 0;
+
+    return ctrl_read16(call, queue) && ctrl_read16(call, &reserved) ? avps_net_coal_get(net, *queue)
+                                                                    : NULL;
+}
+
+/* [net-13.3] */
+static bool ctrl_coal_set(struct avps_net *net, struct ctrl_call *call)
+{
+    struct avps_net_coal values = {0};
+    uint16_t queue = 0;
+
+    if (ctrl_coal_queue(net, call, &queue) == NULL || !ctrl_read_coal(call, &values)) {
+        return false;
+    }
+    avps_net_coal_set(net, queue, &values);
+    return true;
+}
+
+/* The result goes behind the ack; without room for it there is no answer to give. */
+static bool ctrl_coal_get(struct avps_net *net, struct ctrl_call *call)
+{
+    uint16_t queue = 0;
+    const struct avps_net_coal *values = ctrl_coal_queue(net, call, &queue);
+    struct virtio_net_ctrl_coal result;
+
+    if (values == NULL || avps_chain_writable(call->chain) < 1U + sizeof result) {
+        return false;
+    }
+    result.max_packets = avps_le32_of(values->max_packets);
+    result.max_usecs = avps_le32_of(values->max_usecs);
+    (void)memcpy(call->result, &result, sizeof result);
+    call->result_len = sizeof result;
+    return true;
+}
+
 /* ---- one request ---- */
 
 struct ctrl_command {
@@ -314,6 +380,14 @@ static const struct ctrl_command ctrl_commands[] = {
     {VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_HASH_CONFIG, AVPS_NET_F_HASH_REPORT, ctrl_hash_config},
     {VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET,
      AVPS_NET_F_CTRL_GUEST_OFFLOADS, ctrl_offloads},
+    {VIRTIO_NET_CTRL_NOTF_COAL, VIRTIO_NET_CTRL_NOTF_COAL_TX_SET, AVPS_NET_F_NOTF_COAL,
+     ctrl_coal_all},
+    {VIRTIO_NET_CTRL_NOTF_COAL, VIRTIO_NET_CTRL_NOTF_COAL_RX_SET, AVPS_NET_F_NOTF_COAL,
+     ctrl_coal_all},
+    {VIRTIO_NET_CTRL_NOTF_COAL, VIRTIO_NET_CTRL_NOTF_COAL_VQ_SET, AVPS_NET_F_VQ_NOTF_COAL,
+     ctrl_coal_set},
+    {VIRTIO_NET_CTRL_NOTF_COAL, VIRTIO_NET_CTRL_NOTF_COAL_VQ_GET, AVPS_NET_F_VQ_NOTF_COAL,
+     ctrl_coal_get},
     {VIRTIO_NET_CTRL_HASH_TUNNEL, VIRTIO_NET_CTRL_HASH_TUNNEL_SET, AVPS_NET_F_HASH_TUNNEL,
      ctrl_hash_tunnel},
 };

@@ -163,6 +163,12 @@ uint32_t avps_net_toeplitz(const uint8_t *key, uint32_t key_len, const uint8_t *
 
 /* net_coal.c */
 void avps_net_publish(struct avps_net *net, uint16_t pair, unsigned int half, uint32_t chains);
+void avps_net_coal_work(struct avps_net *net);
+void avps_net_coal_set_all(struct avps_net *net, unsigned int half,
+                           const struct avps_net_coal *values);
+const struct avps_net_coal *avps_net_coal_get(struct avps_net *net, uint16_t queue);
+void avps_net_coal_set(struct avps_net *net, uint16_t queue, const struct avps_net_coal *values);
+void avps_net_coal_queue_reset(struct avps_net *net, uint16_t queue);
 
 /* net_state.c */
 void avps_net_save(struct avps_device *dev, struct avps_state *state);

@@ -119,6 +119,50 @@ static void state_get_rss(struct avps_state *state, struct avps_net *net)
     avps_net_update_hash(net);
 }
 
+/* ---- notification coalescing ---- */
+
+static void state_put_coal(struct avps_state *state, const struct avps_net_coal *coal)
+{
+    for (size_t half = 0; half < 2U; half++) {
+        avps_state_put_int(state, coal[half].max_packets, 4);
+        avps_state_put_int(state, coal[half].max_usecs, 4);
+        avps_state_put_int(state, coal[half].packets, 4);
+        avps_state_put_int(state, coal[half].owed ? 1U : 0U, 1);
+    }
+}
+
+/* A notification that was held back waits anew, and only where the driver may ask for that. */
+static void state_get_coal(struct avps_state *state, struct avps_net *net,
+                           struct avps_net_coal *coal)
+{
+    const bool allowed = avps_device_has(&net->base, AVPS_NET_F_NOTF_COAL) ||
+                         avps_device_has(&net->base, AVPS_NET_F_VQ_NOTF_COAL);
+
+    for (size_t half = 0; half < 2U; half++) {
+        coal[half].max_packets = (uint32_t)avps_state_get_int(state, 4);
+        coal[half].max_usecs = (uint32_t)avps_state_get_int(state, 4);
+        coal[half].packets = (uint32_t)avps_state_get_int(state, 4);
+        coal[half].owed = avps_state_get_bool(state);
+        coal[half].since_ns = avps_device_now_ns(&net->base);
+        state->failed =
+            state->failed || (!allowed && (coal[half].owed || coal[half].max_packets != 0U ||
+                                           coal[half].max_usecs != 0U));
+    }
+}
+
+/* Also counts what is owed; the timer is set by the first poll. */
+static void state_get_all_coal(struct avps_state *state, struct avps_net *net)
+{
+    state_get_coal(state, net, net->coal_default);
+    net->coal_owed = 0;
+    for (uint16_t i = 0; i < net->pair_count; i++) {
+        state_get_coal(state, net, net->pairs[i].coal);
+        for (size_t half = 0; half < 2U; half++) {
+            net->coal_owed += net->pairs[i].coal[half].owed ? 1U : 0U;
+        }
+    }
+}
+
 /* ---- the whole ---- */
 
 void avps_net_save(struct avps_device *dev, struct avps_state *state)
@@ -133,6 +177,10 @@ void avps_net_save(struct avps_device *dev, struct avps_state *state)
     }
     state_put_filter(state, &net->filter);
     state_put_rss(state, net);
+    state_put_coal(state, net->coal_default);
+    for (uint16_t i = 0; i < net->pair_count; i++) {
+        state_put_coal(state, net->pairs[i].coal);
+    }
 }
 
 void avps_net_load(struct avps_device *dev, struct avps_state *state)
@@ -148,6 +196,7 @@ void avps_net_load(struct avps_device *dev, struct avps_state *state)
     avps_net_set_offloads(net, &offloads);
     state_get_filter(state, &net->filter);
     state_get_rss(state, net);
+    state_get_all_coal(state, net);
     state->failed = state->failed || !avps_net_offloads_are_negotiated(net, &offloads) ||
                     net_mac_is_group(net->mac) ||
                     (net->status & ~(VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE)) != 0U;

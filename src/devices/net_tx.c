@@ -67,6 +67,14 @@ static enum tx_verdict tx_check(const struct avps_net *net, const struct virtio_
     return TX_GOOD;
 }
 
+/* Nothing is asked of the device: no kind, no checksum, no hint. */
+static bool tx_is_plain(const struct virtio_net_hdr *hdr)
+{
+    static const struct virtio_net_hdr plain;
+
+    return memcmp(hdr, &plain, offsetof(struct virtio_net_hdr, num_buffers)) == 0;
+}
+
 /* [net-1.6] The MTU does not count the Ethernet header, nor tags. */
 static bool tx_is_oversize(const struct avps_net *net, const struct avps_net_offload *o,
                            uint32_t len)
@@ -123,10 +131,14 @@ static enum tx_verdict tx_parse(struct avps_net *net, uint16_t pair, const struc
         return TX_MALFORMED;
     }
     const uint32_t len = chain->readable_len - net->hdr_size;
-    const enum tx_verdict verdict =
-        len <= NET_FRAME_MAX ? tx_check(net, &hdr, &packet->offload, len) : TX_OVERSIZE;
-    if (AVPS_UNLIKELY(verdict != TX_GOOD)) {
-        return verdict;
+    if (AVPS_LIKELY(tx_is_plain(&hdr))) {
+        packet->offload = (struct avps_net_offload){0};
+    } else {
+        const enum tx_verdict verdict =
+            len <= NET_FRAME_MAX ? tx_check(net, &hdr, &packet->offload, len) : TX_OVERSIZE;
+        if (AVPS_UNLIKELY(verdict != TX_GOOD)) {
+            return verdict;
+        }
     }
     if (AVPS_UNLIKELY(tx_is_oversize(net, &packet->offload, len))) {
         return TX_OVERSIZE;

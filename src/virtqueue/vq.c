@@ -193,6 +193,27 @@ enum avps_status avps_vq_publish(struct avps_vq *vq, bool *notify)
     return vq->packed ? avps_packed_publish(vq, notify) : avps_split_publish(vq, notify);
 }
 
+#define AVAIL_FLAGS 0U /* in the driver area, split */
+#define EVENT_FLAGS 2U /* in the driver area, packed */
+#define EVENT_MASK  3U
+#define FLAGS_MUTED 1U /* both formats */
+
+/* [net-13.8] */
+bool avps_vq_is_muted(const struct avps_vq *vq)
+{
+    uint16_t flags = 0;
+
+    if (!vq->live) {
+        return true;
+    }
+    if (vq->packed) {
+        return ring_load16(vq, &vq->driver, EVENT_FLAGS, &flags) == AVPS_OK &&
+               (flags & EVENT_MASK) == FLAGS_MUTED;
+    }
+    return !vq->event_idx && ring_load16(vq, &vq->driver, AVAIL_FLAGS, &flags) == AVPS_OK &&
+           (flags & FLAGS_MUTED) != 0U;
+}
+
 static enum avps_status vq_set_kicks(struct avps_vq *vq, bool wanted)
 {
     const enum avps_status status =
@@ -216,7 +237,7 @@ void avps_vq_arm(struct avps_vq *vq, bool *more)
         return;
     }
     const bool asked = vq_set_kicks(vq, true) == AVPS_OK;
-    avps_arch_fence_full(); /* I25: ask first, then look */
+    avps_arch_fence_full();                 /* I25: ask first, then look */
     *more = !asked || avps_vq_has_work(vq); /* who could not ask must look again */
 }
 
