@@ -156,7 +156,7 @@ static void test_blk_offers_what_it_was_configured_for(void **state)
     blk_free(t);
 }
 
-/* [blk-1.4] [blk-1.5] No zones, no ZONED; and no device without VERSION_1. */
+/* [blk-1.4] No zones, no ZONED; and no device without VERSION_1. */
 static void test_blk_without_zones_offers_no_zoned(void **state)
 {
     struct blk_test *t = blk_new(state, TEST_MEM_REGIONS);
