@@ -22,10 +22,11 @@
 #define WINDOWS 300U
 #define ROUNDS  32U
 #define BUFFER  2048U
+#define STRIDE  2368U /* of buffers in a pool: ours, the peer's and the driver's */
 #define HEADER  12U
 #define GUEST   0x40000000ULL
 #define BUFFERS (2U * RING_AREA)
-#define MEMORY  (BUFFERS + 2U * RING_SIZE * BUFFER)
+#define MEMORY  (BUFFERS + 2U * RING_SIZE * STRIDE)
 #define RX      0U
 #define TX      1U
 
@@ -121,7 +122,7 @@ static void avps_start(bool packed)
 }
 
 /* A pool of frame buffers like the peer's, with a stack of free ones. */
-static uint8_t pool_memory[1024][BUFFER];
+static uint8_t pool_memory[1024][STRIDE];
 static uint8_t *pool_free[1024];
 static uint32_t pool_count;
 
@@ -205,7 +206,7 @@ static __attribute__((noinline)) void dpdk_enqueue(void)
 
 static uint64_t buffer_gpa(uint32_t queue, uint32_t i)
 {
-    return GUEST + BUFFERS + ((uint64_t)queue * RING_SIZE + i) * BUFFER;
+    return GUEST + BUFFERS + ((uint64_t)queue * RING_SIZE + i) * STRIDE;
 }
 
 static void driver_fill(struct side *side, uint32_t queue)
