@@ -122,7 +122,7 @@ static void avps_start(bool packed)
 }
 
 /* A pool of frame buffers like the peer's, with a stack of free ones. */
-static uint8_t pool_memory[1024][STRIDE];
+static _Alignas(64) uint8_t pool_memory[1024][STRIDE];
 static uint8_t *pool_free[1024];
 static uint32_t pool_count;
 
