@@ -110,6 +110,60 @@ def seeds_console():
     })
 
 
+def frame(destination, kind, payload=b"payload"):
+    return destination + bytes([0x52, 0x54, 0, 0, 0, 1]) + struct.pack(">H", kind) + payload
+
+
+def net_header(flags=0, gso=0, hdr_len=0, size=0, start=0, offset=0):
+    return struct.pack("<BBHHHHH", flags, gso, hdr_len, size, start, offset, 0)
+
+
+BROADCAST = b"\xff" * 6
+
+
+def control(queue, kind, command, payload=b""):
+    return chain(queue, readable(bytes([kind, command]) + payload), writable(1))
+
+
+def seeds_net():
+    plain = readable(net_header() + frame(BROADCAST, 0x0806))
+    partial = readable(net_header(1, 0, 0, 0, 14, 2) + frame(BROADCAST, 0x0800, bytes(30)))
+    scenes = {
+        "send": [chain(1, plain), [POLL]],
+        "send-csum": [chain(1, partial), [POLL]],
+        "send-blocked": [chain(1, plain), chain(1, plain), [POLL, 0xC1], [HOST, 0x60], [POLL]],
+        "receive": [chain(0, writable(1600)), [HOST, 0x00] + list(frame(BROADCAST, 0x0806))
+                    + [0] * 27 + [64, 0, 0, 0]],
+        "promisc": [control(4, 0, 0, b"\1"), [POLL]],
+        "mac-table": [control(4, 1, 0, struct.pack("<I", 1) + b"\2\0\0\0\0\1" + bytes(4)), [POLL]],
+        "mac-set": [control(4, 1, 1, b"\2\0\0\0\0\7"), [POLL]],
+        "vlan": [control(4, 2, 0, struct.pack("<H", 5)), [POLL]],
+        "announce": [[HOST, 0xA0], control(4, 3, 0), [POLL]],
+        "pairs": [control(4, 4, 0, struct.pack("<H", 2)), [POLL]],
+        "rss": [control(4, 4, 1, struct.pack("<IHH2HHB", 7, 1, 0, 0, 2, 2, 40) + bytes(range(40))),
+                [POLL]],
+        "hash": [control(4, 4, 2, struct.pack("<I4HB", 7, 0, 0, 0, 0, 40) + bytes(range(40))),
+                 [POLL]],
+        "offloads": [control(4, 5, 0, struct.pack("<Q", 2)), [POLL]],
+        "coalesce": [control(4, 6, 0, struct.pack("<II", 8, 50)), [POLL], chain(1, plain), [POLL],
+                     [HOST, 0xDF], [POLL]],
+    }
+    device_with_kind("net", scenes, (0, 1, 2))
+
+
+def seeds_switch():
+    plain = readable(net_header() + frame(BROADCAST, 0x0806))
+    tagged = readable(net_header() + frame(BROADCAST, 0x8100, struct.pack(">HH", 5, 0x0806) + b"x"))
+    scenes = {
+        "flood": [chain(1, plain), [POLL]],
+        "tagged": [chain(1, tagged), [POLL]],
+        "from-host": [chain(0, writable(1600)), [HOST, 0x00, 60, 0, 0, 0]
+                      + list(BROADCAST + b"\2\0\0\0\0\7" + b"\x08\x06") + [0] * 6],
+        "unplug": [[HOST, 0xF0], chain(1, plain), [POLL], [HOST, 0xE0], chain(1, plain), [POLL]],
+    }
+    device_with_kind("switch", scenes, (0, 1, 2, 4))
+
+
 # ---- rings: fuzz_chain.c; each read of guest memory takes the next bytes ----
 
 def split_desc(addr, length, flags, following):
@@ -177,6 +231,8 @@ def main():
     seeds_rng()
     seeds_blk()
     seeds_console()
+    seeds_net()
+    seeds_switch()
     seeds_rings()
     seeds_mmio()
     seeds_state()

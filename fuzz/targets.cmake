@@ -8,4 +8,6 @@ set(AVPS_FUZZ_TARGETS
     rng
     blk
     console
+    net
+    switch
 )
