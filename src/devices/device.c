@@ -256,18 +256,26 @@ static bool device_has_requests(const struct avps_device *dev)
     return false;
 }
 
-static void queue_drop_requests(struct avps_queue *queue)
+/* All of a queue's requests, or those that are answered and only wait for their turn. */
+static void queue_drop_requests(struct avps_queue *queue, bool all)
 {
-    while (queue->first != NULL) {
-        struct avps_request *request = queue->first;
+    struct avps_request **link = &queue->first;
 
-        avps_vq_drop(&queue->vq, &request->chain);
-        queue->first = request->next;
-        request->next = NULL;
-        request->busy = false;
-        request->done = false;
-    }
     queue->last = NULL;
+    while (*link != NULL) {
+        struct avps_request *request = *link;
+
+        if (all || request->done) {
+            avps_vq_drop(&queue->vq, &request->chain);
+            *link = request->next;
+            request->next = NULL;
+            request->busy = false;
+            request->done = false;
+        } else {
+            queue->last = request;
+            link = &request->next;
+        }
+    }
 }
 
 /* Nothing is in flight: the queue is gone, its registers are as at power-on. [core-5.2] */
@@ -295,9 +303,9 @@ static bool device_cancel(struct avps_device *dev, uint32_t which)
 {
     const bool gone = dev->ops->cancel == NULL || dev->ops->cancel(dev, which) == AVPS_OK;
 
-    for (uint16_t i = 0; gone && i < dev->queue_count; i++) {
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
         if (which == AVPS_ALL_QUEUES || which == i) {
-            queue_drop_requests(&dev->queues[i]);
+            queue_drop_requests(&dev->queues[i], gone);
         }
     }
     return which == AVPS_ALL_QUEUES ? !device_has_requests(dev) : dev->queues[which].first == NULL;
