@@ -18,8 +18,6 @@
 #ifndef AVPS_BLK_H
 #define AVPS_BLK_H
 
-#include <stdatomic.h>
-
 #include "avps/device.h"
 
 #ifdef __cplusplus

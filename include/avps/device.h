@@ -12,17 +12,11 @@
 #ifndef AVPS_DEVICE_H
 #define AVPS_DEVICE_H
 
-#if defined(__cplusplus) && __cplusplus < 202302L
-#include <atomic>
-using std::atomic_bool;
-using std::atomic_uint;
-#else
-#include <stdatomic.h>
-#endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "avps/atomic.h"
 #include "avps/config.h"
 #include "avps/mem.h"
 #include "avps/port.h"
