@@ -171,6 +171,7 @@ struct avps_device {
     bool paused;                                /**< avps_quiesce was called. */
     bool config_pending;                        /**< A notification is owed after resume. */
     bool in_poll;                               /**< Re-entry guard. */
+    bool again;                                 /**< A queue was asked for during the poll. */
     bool access_required;                       /**< ACCESS_PLATFORM must be accepted. */
     uint32_t config_generation;                 /**< Configuration generation. */
     uint32_t reset_generation;                  /**< Resets so far. */

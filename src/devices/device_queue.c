@@ -39,7 +39,9 @@ static void queue_count_kicks(struct avps_device *dev, struct avps_queue *queue,
 
 static void device_wake(struct avps_device *dev)
 {
-    if (!dev->in_poll && dev->port.event != NULL && dev->port.event->wake != NULL) {
+    if (dev->in_poll) {
+        dev->again = true; /* the poll says so itself */
+    } else if (dev->port.event != NULL && dev->port.event->wake != NULL) {
         dev->port.event->wake(dev->port.event_ctx);
     }
 }
@@ -436,6 +438,8 @@ enum avps_poll_result avps_poll(struct avps_device *dev, uint32_t budget)
     }
     device_batch_end(dev);
     dev->in_poll = false;
+    more = more || dev->again;
+    dev->again = false;
     return device_poll_result(dev, more);
 }
 
