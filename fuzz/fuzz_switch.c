@@ -57,8 +57,8 @@ static enum avps_status switch_connect(uint16_t port, uint8_t mode)
     if (port == 0U && mode != 0U) {
         config.mode = mode == 1U ? AVPS_SWITCH_ACCESS : AVPS_SWITCH_TRUNK;
         config.vlan = 5;
-        config.vlans = port_vlans;
-        config.vlan_count = 2;
+        config.vlans = mode == 1U ? NULL : port_vlans;
+        config.vlan_count = mode == 1U ? 0U : 2U;
     }
     return avps_switch_connect(&run.sw, port, &config);
 }
