@@ -27,7 +27,8 @@ extern "C" {
 struct avps_console_ops {
     /** The guest sent `len` bytes, at least 1; put the number you took, 0..len, in `*taken`. Less
      *  than `len`: the rest comes again, from the first byte not taken, after
-     *  avps_console_output_ready. NULL: output is discarded.
+     *  avps_console_output_ready. NULL: output is discarded. A guest kernel may spin while its
+     *  text console is blocked, so do not block one for long.
      *  @return AVPS_OK; AVPS_E_IO: the rest of this buffer is lost, and counted. */
     enum avps_status (*output)(void *ctx, uint32_t port, const uint8_t *bytes, uint32_t len,
                                uint32_t *taken);
