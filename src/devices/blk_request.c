@@ -258,7 +258,7 @@ static uint8_t blk_plan(struct avps_blk *blk, struct avps_blk_request *req)
     /* [blk-2.11] [blk-2.12] Durable before it is answered: by FUA, or by a flush of its own. */
     if (type->durable && !avps_blk_is_writeback(blk)) {
         req->fua = blk->fua;
-        req->flush = !blk->fua && req->range_count != 0U;
+        req->flush = !blk->fua;
     }
     return result;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Block device: when writes are durable. The simulated disk forgets at a power cut what was not
- * flushed, so a promise that was not kept shows. [blk-2.11] */
+ * flushed, so a promise that was not kept shows. */
 #include "test_blk.h"
 
 enum { CFG_WRITEBACK = 32 };
