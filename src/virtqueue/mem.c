@@ -61,19 +61,35 @@ static bool mem_must_map(const struct avps_mem *mem)
 /* ---- translation ---- */
 
 /* Row that holds `gpa`: the last one hit, else by bisection; region_count if none does. */
+/*@ requires mem_is_sound(mem) && mem->region_count != 0;
+  @ assigns \nothing;
+  @ ensures \result <= mem->region_count;
+  @ ensures \result < mem->region_count ==> region_is_sound(mem->regions + \result);
+  @ ensures \result < mem->region_count ==> mem->regions[\result].gpa <= gpa <
+  @   mem->regions[\result].gpa + mem->regions[\result].size;
+  @ ensures \result == mem->region_count ==> \forall integer i; 0 <= i < mem->region_count ==>
+  @   gpa < mem->regions[i].gpa || mem->regions[i].gpa + mem->regions[i].size <= gpa; */
 static uint32_t mem_find_region(const struct avps_mem *mem, avps_gpa gpa)
 {
     uint32_t low = 0;
     uint32_t high = mem->region_count;
-    uint64_t room = 0;
+    const struct avps_mem_region *last = &mem->regions[mem->last];
 
-    if (mem_region_hit(mem, gpa, &room) != NULL) {
+    /*@ assert region_is_sound(last); */
+    if (u64_distance(last->gpa, gpa) < last->size) {
         return mem->last;
     }
+    /*@ loop invariant 0 <= low <= high <= mem->region_count;
+      @ loop invariant \forall integer i; 0 <= i < low ==>
+      @   mem->regions[i].gpa + mem->regions[i].size <= gpa;
+      @ loop invariant \forall integer i; high <= i < mem->region_count ==> gpa < mem->regions[i].gpa;
+      @ loop assigns low, high;
+      @ loop variant high - low; */
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2U;
         const struct avps_mem_region *region = &mem->regions[middle];
 
+        /*@ assert region_is_sound(region); */
         if (gpa < region->gpa) {
             high = middle;
         } else if (gpa - region->gpa >= region->size) {
@@ -85,6 +101,12 @@ static uint32_t mem_find_region(const struct avps_mem *mem, avps_gpa gpa)
     return mem->region_count;
 }
 
+/*@ requires mem_is_sound(mem) && mem->region_count != 0 && 1 <= access <= 3;
+  @ requires \valid(len) && *len >= 1 && \valid(ptr) && \separated(mem, len, ptr);
+  @ assigns mem->last, *len, *ptr;
+  @ ensures mem_is_sound(mem);
+  @ ensures \result == AVPS_OK ==> 1 <= *len <= \old(*len) && *ptr != \null;
+  @ ensures \result == AVPS_OK ==> guest_range(*ptr, gpa, *len, access); */
 static enum avps_status mem_translate_region(struct avps_mem *mem, avps_gpa gpa,
                                              enum avps_access access, uint64_t *len, uint8_t **ptr)
 {
@@ -96,15 +118,29 @@ static enum avps_status mem_translate_region(struct avps_mem *mem, avps_gpa gpa,
     const struct avps_mem_region *region = &mem->regions[index];
     const uint64_t off = gpa - region->gpa;
 
-    if ((region->access & (uint32_t)access) != (uint32_t)access) {
+    if (!access_is_granted(region->access, (uint32_t)access)) {
         return AVPS_E_GUEST_ACCESS;
     }
-    mem->last = index;
-    if (*len > region->size - off) {
-        *len = region->size - off;
-    }
+    const uint64_t room = region->size - off;
+
+    /*@ assert guest_range(region->host, region->gpa, region->size, access); */
     *ptr = region->host + off;
+    /*@ assert guest_range(*ptr, gpa, room, access); */
+    mem->last = index;
+    if (*len > room) {
+        *len = room;
+    }
     return AVPS_OK;
+}
+
+/* The port's answer, whatever it is. */
+/*@ requires mem_is_sound(mem) && mem->ops->translate != \null && \valid(len) && \valid(ptr);
+  @ assigns *len, *ptr;
+  @ ensures \result == AVPS_OK && *ptr != \null ==> guest_range(*ptr, gpa, *len, access); */
+AVPS_INLINE enum avps_status mem_ask_port(const struct avps_mem *mem, avps_gpa gpa,
+                                          enum avps_access access, uint64_t *len, uint8_t **ptr)
+{
+    return mem->ops->translate(mem->ctx, gpa, access, len, ptr);
 }
 
 /* Host pointer of `gpa`; `*len` (at least 1) is clipped to what is contiguous. */
@@ -116,13 +152,20 @@ enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avp
     if (mem->region_count != 0U) {
         return mem_translate_region(mem, gpa, access, len, ptr);
     }
-    const enum avps_status status = mem->ops->translate(mem->ctx, gpa, access, len, ptr);
+    const enum avps_status status = mem_ask_port(mem, gpa, access, len, ptr);
     if (status != AVPS_OK) {
         return status;
     }
     return *len != 0U && *len <= wanted && *ptr != NULL ? AVPS_OK : AVPS_E_IO;
 }
 
+/*@ requires \valid(chain) && \valid(segs) && \valid_read(seg) && *segs <= chain->seg_cap <= 32768;
+  @ requires \valid(chain->segs + (0 .. chain->seg_cap - 1));
+  @ requires \separated(segs, chain, seg, chain->segs + (0 .. chain->seg_cap - 1));
+  @ assigns chain->segs[*segs], *segs;
+  @ ensures \result == AVPS_OK ==> *segs == \old(*segs) + 1 <= chain->seg_cap;
+  @ ensures \result == AVPS_OK ==> chain->segs[\old(*segs)] == *seg;
+  @ ensures \result != AVPS_OK ==> *segs == \old(*segs); */
 static enum avps_status mem_add_seg(struct avps_chain *chain, uint32_t *segs,
                                     const struct avps_seg *seg)
 {
@@ -140,6 +183,7 @@ enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *m
                                     avps_gpa gpa, uint32_t len, enum avps_access access)
 {
     struct avps_seg seg = {.ptr = NULL, .gpa = gpa, .len = len};
+    uint32_t done = 0;
 
     if (len - 1U > UINT64_MAX - gpa) {
         return AVPS_E_GUEST_ADDR;
@@ -147,11 +191,18 @@ enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *m
     if (!mem_can_translate(mem)) {
         return mem_add_seg(chain, segs, &seg);
     }
-    while (len != 0U) {
-        uint64_t piece = len;
-        enum avps_status status = avps_mem_translate(mem, gpa, access, &piece, &seg.ptr);
+    /*@ loop invariant 0 <= done <= len && mem_is_sound(mem);
+      @ loop invariant \at(*segs, Pre) <= *segs <= chain->seg_cap;
+      @ loop invariant segs_are_sound(chain->segs, \at(*segs, Pre), *segs, access);
+      @ loop invariant done == 0 ==> *segs == \at(*segs, Pre);
+      @ loop invariant done != 0 ==> range_is_tiled(chain->segs, \at(*segs, Pre), *segs, gpa, done);
+      @ loop assigns done, seg, chain->segs[\at(*segs, Pre) .. chain->seg_cap - 1], *segs, mem->last;
+      @ loop variant len - done; */
+    while (done != len) {
+        uint64_t piece = len - done;
+        enum avps_status status = avps_mem_translate(mem, gpa + done, access, &piece, &seg.ptr);
 
-        seg.gpa = gpa;
+        seg.gpa = gpa + done;
         seg.len = (uint32_t)piece;
         if (status == AVPS_OK) {
             status = mem_add_seg(chain, segs, &seg);
@@ -159,8 +210,7 @@ enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *m
         if (status != AVPS_OK) {
             return status;
         }
-        gpa += piece;
-        len -= (uint32_t)piece;
+        done += (uint32_t)piece;
     }
     return AVPS_OK;
 }

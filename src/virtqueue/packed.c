@@ -26,6 +26,11 @@ struct packed_pos {
 };
 
 /* `slots` <= size further on. */
+/*@ requires \valid_read(vq) && 1 <= vq->size <= 32768 && pos.idx < vq->size && slots <= vq->size;
+  @ assigns \nothing;
+  @ ensures \result.idx == (pos.idx + slots) % vq->size && \result.idx < vq->size;
+  @ ensures pos.idx + slots < vq->size ==> (\result.wrap <==> pos.wrap);
+  @ ensures pos.idx + slots >= vq->size ==> (\result.wrap <==> !pos.wrap); */
 AVPS_INLINE struct packed_pos packed_advance(const struct avps_vq *vq, struct packed_pos pos,
                                              uint32_t slots)
 {
@@ -40,6 +45,8 @@ AVPS_INLINE struct packed_pos packed_advance(const struct avps_vq *vq, struct pa
     return pos;
 }
 
+/*@ assigns \nothing;
+  @ ensures \result <==> (flags & 0x8080) == (wrap ? 0x80 : 0x8000); */
 static bool packed_is_available(uint16_t flags, bool wrap)
 {
     return (flags & (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)) ==
@@ -49,6 +56,10 @@ static bool packed_is_available(uint16_t flags, bool wrap)
 /* ---- walk ---- */
 
 /* One descriptor, each byte read once; flags no later than the rest (I26). [packed-2.2] */
+/*@ requires packed_is_sound(vq) && pos.idx < vq->size && \valid(desc) && \valid(id);
+  @ requires \separated(desc, id, vq) && \separated(desc, id, vq->mem);
+  @ assigns *desc, *id, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem); */
 AVPS_INLINE enum avps_status packed_load(const struct avps_vq *vq, struct packed_pos pos,
                                          struct virtq_desc *desc, uint16_t *id)
 {
@@ -63,10 +74,21 @@ AVPS_INLINE enum avps_status packed_load(const struct avps_vq *vq, struct packed
 }
 
 /* A table: descriptors in order of position; only WRITE counts in it. */
+/*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk) && \valid_read(table);
+  @ requires area_is_sound(table) && 1 <= entries <= 32768 && table->len == 16 * entries;
+  @ requires \separated(table, walk, vq->mem, chain->segs + (0 .. chain->seg_cap - 1));
+  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem);
+  @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
                                           struct chain_walk *walk,
                                           const struct avps_ring_area *table, uint32_t entries)
 {
+    /*@ loop invariant 0 <= index <= entries;
+      @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
+      @ loop invariant walk->segs >= \at(walk->segs, Pre);
+      @ loop assigns index, chain->segs[\at(walk->segs, Pre) .. chain->seg_cap - 1], *walk, vq->mem->last;
+      @ loop variant entries - index; */
     for (uint32_t index = 0; index < entries; index++) {
         struct virtq_desc desc;
         enum avps_status status = ring_load_desc(vq, table, index, &desc);
@@ -82,6 +104,10 @@ static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_
     return AVPS_OK;
 }
 
+/*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk);
+  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem);
+  @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 static enum avps_status packed_indirect(const struct avps_vq *vq, struct avps_chain *chain,
                                         struct chain_walk *walk, struct virtq_desc desc)
 {
@@ -112,11 +138,22 @@ AVPS_INLINE enum avps_status packed_indirect_only(const struct avps_vq *vq,
 
 /* [packed-3.1] Follow NEXT from `pos`; at most the slots that are not in flight. The id is that of
  * the last descriptor. */
+/*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk) && pos.idx < vq->size;
+  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ assigns chain->id, chain->slots;
+  @ ensures mem_is_sound(vq->mem);
+  @ ensures \result == AVPS_OK ==> 1 <= chain->slots <= vq->size - vq->slots_in_flight;
+  @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_chain *chain,
                                          struct chain_walk *walk, struct packed_pos pos)
 {
     const uint32_t limit = vq->size - vq->slots_in_flight;
 
+    /*@ loop invariant 0 <= steps <= limit && pos.idx < vq->size;
+      @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
+      @ loop invariant walk->segs >= \at(walk->segs, Pre);
+      @ loop assigns steps, pos, chain->id, chain->slots, chain->segs[\at(walk->segs, Pre) .. chain->seg_cap - 1], *walk, vq->mem->last;
+      @ loop variant limit - steps; */
     for (uint32_t steps = 0; steps < limit; steps++) {
         struct virtq_desc desc;
         enum avps_status status = packed_load(vq, pos, &desc, &chain->id);
@@ -140,6 +177,16 @@ AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_c
 /* ---- chains ---- */
 
 /* [packed-1.1] */
+/*@ requires packed_is_sound(vq) && chain_is_apart(chain, vq);
+  @ assigns *chain, chain->segs[0 .. chain->seg_cap - 1], vq->avail_idx, vq->avail_wrap;
+  @ assigns vq->slots_in_flight, vq->mem->last;
+  @ ensures packed_is_sound(vq) && chain_is_apart(chain, vq);
+  @ ensures \result != AVPS_OK ==> vq->avail_idx == \old(vq->avail_idx);
+  @ ensures \result != AVPS_OK ==> vq->slots_in_flight == \old(vq->slots_in_flight);
+  @ ensures \result == AVPS_OK ==> vq->avail_idx == (\old(vq->avail_idx) + chain->slots) % vq->size;
+  @ ensures \result == AVPS_OK ==> chain->slots >= 1 &&
+  @   vq->slots_in_flight == \old(vq->slots_in_flight) + chain->slots;
+  @ ensures \result == AVPS_OK ==> chain_is_sound(chain) && chain->id < vq->size; */
 AVPS_INLINE enum avps_status packed_pop(struct avps_vq *vq, struct avps_chain *chain)
 {
     const struct packed_pos pos = {vq->avail_idx, vq->avail_wrap};
@@ -193,6 +240,14 @@ void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain)
 
 /* [packed-1.2] At the device's own position, whatever the chain's place was. The driver reads these
  * bytes only after it has seen the flags of the batch's first descriptor, which publish writes. */
+/*@ requires packed_is_sound(vq) && \valid_read(chain) && \separated(chain, vq) && \separated(chain, vq->mem);
+  @ requires chain->slots <= vq->slots_in_flight - vq->in_flight + 1 && chain->slots <= vq->slots_in_flight;
+  @ assigns vq->used_idx, vq->used_wrap, vq->batch_flags, vq->slots_in_flight;
+  @ ensures vq_is_sound(vq) && vq->used_idx < vq->size;
+  @ ensures \result != AVPS_OK ==> vq->used_idx == \old(vq->used_idx);
+  @ ensures \result == AVPS_OK ==> vq->used_idx == (\old(vq->used_idx) + chain->slots) % vq->size;
+  @ ensures \result == AVPS_OK ==>
+  @   vq->slots_in_flight == \old(vq->slots_in_flight) - chain->slots >= vq->in_flight - 1; */
 AVPS_INLINE enum avps_status packed_push(struct avps_vq *vq, const struct avps_chain *chain)
 {
     const struct packed_pos pos = {vq->used_idx, vq->used_wrap};
@@ -238,6 +293,8 @@ enum avps_status avps_packed_push(struct avps_vq *vq, struct avps_chain *chains,
 
 /* Whether the driver's event position lies in the published step; positions before the last wrap
  * count as negative. */
+/*@ requires packed_is_sound(vq) && old.idx < vq->size && (off_wrap & 0x7fff) < vq->size;
+  @ assigns \nothing; */
 static bool packed_event_passed(const struct avps_vq *vq, struct packed_pos old, uint16_t off_wrap)
 {
     const uint32_t event = off_wrap & EVENT_OFF;
@@ -251,6 +308,10 @@ static bool packed_event_passed(const struct avps_vq *vq, struct packed_pos old,
     return since_event < since_old;
 }
 
+/*@ requires packed_is_sound(vq) && \valid(notify) && \separated(notify, vq) && \separated(notify, vq->mem);
+  @ requires old.idx < vq->size;
+  @ assigns *notify, vq->mem->last;
+  @ ensures packed_is_sound(vq); */
 static enum avps_status packed_wants_interrupt(const struct avps_vq *vq, struct packed_pos old,
                                                bool *notify)
 {
@@ -272,6 +333,10 @@ static enum avps_status packed_wants_interrupt(const struct avps_vq *vq, struct 
     return status;
 }
 
+/*@ requires packed_is_sound(vq) && \valid(notify) && \separated(notify, vq) && \separated(notify, vq->mem);
+  @ assigns *notify, vq->published_idx, vq->published_wrap, vq->mem->last;
+  @ ensures packed_is_sound(vq);
+  @ ensures \result == AVPS_OK ==> vq->published_idx == vq->used_idx; */
 enum avps_status avps_packed_publish(struct avps_vq *vq, bool *notify)
 {
     const struct packed_pos old = {vq->published_idx, vq->published_wrap};
@@ -294,6 +359,8 @@ enum avps_status avps_packed_publish(struct avps_vq *vq, bool *notify)
 /* ---- available buffer notification suppression ---- */
 
 /* [packed-x3] */
+/*@ requires packed_is_sound(vq);
+  @ assigns \nothing; */
 enum avps_status avps_packed_set_kicks(struct avps_vq *vq, bool wanted)
 {
     if (!wanted) {
@@ -308,12 +375,14 @@ enum avps_status avps_packed_set_kicks(struct avps_vq *vq, bool wanted)
                              : status;
 }
 
+/*@ requires packed_is_sound(vq);
+  @ assigns vq->mem->last;
+  @ ensures packed_is_sound(vq); */
 bool avps_packed_has_work(struct avps_vq *vq)
 {
     const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)vq->avail_idx + DESC_FLAGS;
     uint16_t flags = 0;
 
-    return vq->slots_in_flight < vq->size &&
-           (ring_load16(vq, &vq->desc, off, &flags) != AVPS_OK ||
-            packed_is_available(flags, vq->avail_wrap));
+    return vq->slots_in_flight < vq->size && (ring_load16(vq, &vq->desc, off, &flags) != AVPS_OK ||
+                                              packed_is_available(flags, vq->avail_wrap));
 }

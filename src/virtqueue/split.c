@@ -12,6 +12,9 @@
 #define USED_RING      4U
 #define USED_ELEM_SIZE 8U
 
+/*@ requires \valid_read(vq) && 1 <= vq->size <= 32768;
+  @ assigns \nothing;
+  @ ensures \result < vq->size; */
 static uint32_t split_slot(const struct avps_vq *vq, uint16_t idx)
 {
     return (uint32_t)idx & (vq->size - 1U);
@@ -20,6 +23,11 @@ static uint32_t split_slot(const struct avps_vq *vq, uint16_t idx)
 /* ---- available ring ---- */
 
 /* Chains that the driver has made available and the device has not taken. [split-1.1] */
+/*@ requires split_is_sound(vq);
+  @ assigns vq->avail_seen, vq->mem->last;
+  @ ensures split_is_sound(vq);
+  @ ensures \result == AVPS_OK ==> split_pending(vq) >= 1;
+  @ ensures \result != AVPS_OK ==> vq->avail_seen == \old(vq->avail_seen); */
 static enum avps_status split_refresh(struct avps_vq *vq)
 {
     uint16_t idx = 0;
@@ -42,12 +50,23 @@ static enum avps_status split_refresh(struct avps_vq *vq)
 /* ---- walk ---- */
 
 /* Follow a table of `entries` descriptors; at most so many steps (I3). */
+/*@ requires split_is_sound(vq) && walk_is_ready(vq, chain, walk) && \valid_read(table);
+  @ requires area_is_sound(table) && 1 <= entries <= 32768 && table->len == 16 * entries;
+  @ requires \separated(table, walk, vq->mem, chain->segs + (0 .. chain->seg_cap - 1));
+  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem);
+  @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
                                          struct chain_walk *walk,
                                          const struct avps_ring_area *table, uint32_t entries)
 {
     uint32_t index = 0;
 
+    /*@ loop invariant 0 <= steps <= entries && index < entries;
+      @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
+      @ loop invariant walk->segs >= \at(walk->segs, Pre);
+      @ loop assigns steps, index, chain->segs[\at(walk->segs, Pre) .. chain->seg_cap - 1], *walk, vq->mem->last;
+      @ loop variant entries - steps; */
     for (uint32_t steps = 0; steps < entries; steps++) {
         struct virtq_desc desc;
         enum avps_status status = ring_load_desc(vq, table, index, &desc);
@@ -71,6 +90,10 @@ static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_c
 }
 
 /* [split-3.1] [split-3.2] The last descriptor points to a table; its WRITE flag says nothing. */
+/*@ requires split_is_sound(vq) && walk_is_ready(vq, chain, walk);
+  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem);
+  @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 static enum avps_status split_indirect(const struct avps_vq *vq, struct avps_chain *chain,
                                        struct chain_walk *walk, struct virtq_desc desc)
 {
@@ -87,11 +110,20 @@ static enum avps_status split_indirect(const struct avps_vq *vq, struct avps_cha
     return status == AVPS_OK ? split_walk_table(vq, chain, walk, &table, entries) : status;
 }
 
+/*@ requires split_is_sound(vq) && walk_is_ready(vq, chain, walk) && head < vq->size;
+  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem);
+  @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_chain *chain,
                                         struct chain_walk *walk, uint32_t head)
 {
     uint32_t index = head;
 
+    /*@ loop invariant 0 <= steps <= vq->size && index < vq->size;
+      @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
+      @ loop invariant walk->segs >= \at(walk->segs, Pre);
+      @ loop assigns steps, index, chain->segs[\at(walk->segs, Pre) .. chain->seg_cap - 1], *walk, vq->mem->last;
+      @ loop variant vq->size - steps; */
     for (uint32_t steps = 0; steps < vq->size; steps++) {
         struct virtq_desc desc;
         enum avps_status status = ring_load_desc(vq, &vq->desc, index, &desc);
@@ -120,6 +152,13 @@ AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_ch
 
 /* ---- chains ---- */
 
+/*@ requires split_is_sound(vq) && chain_is_apart(chain, vq);
+  @ assigns *chain, chain->segs[0 .. chain->seg_cap - 1], vq->avail_seen, vq->avail_idx, vq->mem->last;
+  @ ensures split_is_sound(vq) && chain_is_apart(chain, vq);
+  @ ensures \result != AVPS_OK ==> vq->avail_idx == \old(vq->avail_idx);
+  @ ensures \result == AVPS_OK ==> vq->avail_idx == (\old(vq->avail_idx) + 1) % 65536;
+  @ ensures \result == AVPS_OK ==> split_pending(vq) + vq->in_flight < vq->size;
+  @ ensures \result == AVPS_OK ==> chain_is_sound(chain) && chain->id < vq->size; */
 AVPS_INLINE enum avps_status split_pop(struct avps_vq *vq, struct avps_chain *chain)
 {
     struct chain_walk walk = {0, 0, 0, 0};
@@ -176,6 +215,11 @@ void avps_split_unpop(struct avps_vq *vq, const struct avps_chain *chain)
 /* ---- used ring ---- */
 
 /* [split-5.1] [split-5.2] Element first; the index follows in publish. */
+/*@ requires split_is_sound(vq) && \valid_read(chain);
+  @ assigns vq->used_idx;
+  @ ensures split_is_sound(vq);
+  @ ensures \result != AVPS_OK ==> vq->used_idx == \old(vq->used_idx);
+  @ ensures \result == AVPS_OK ==> vq->used_idx == (\old(vq->used_idx) + 1) % 65536; */
 AVPS_INLINE enum avps_status split_push(struct avps_vq *vq, const struct avps_chain *chain)
 {
     const uint32_t off = USED_RING + USED_ELEM_SIZE * split_slot(vq, vq->used_idx);
@@ -205,6 +249,10 @@ enum avps_status avps_split_push(struct avps_vq *vq, struct avps_chain *chains, 
 
 /* Whether the step from `old` to `now` deserves an interrupt: by index [split-4.4] [split-4.5]
  * [split-4.6] or by flag [split-4.1] [split-4.2] [split-4.3]. */
+/*@ requires split_is_sound(vq) && \valid(notify);
+  @ requires \separated(notify, vq, vq->mem);
+  @ assigns *notify, vq->mem->last;
+  @ ensures split_is_sound(vq); */
 static enum avps_status split_wants_interrupt(const struct avps_vq *vq, uint16_t old, uint16_t now,
                                               bool *notify)
 {
@@ -224,6 +272,12 @@ static enum avps_status split_wants_interrupt(const struct avps_vq *vq, uint16_t
     return status;
 }
 
+/*@ requires split_is_sound(vq) && \valid(notify);
+  @ requires \separated(notify, vq, vq->mem);
+  @ assigns *notify, vq->published_idx, vq->mem->last;
+  @ ensures split_is_sound(vq);
+  @ ensures \old(vq->used_idx == vq->published_idx) ==> !*notify && \result == AVPS_OK;
+  @ ensures \result == AVPS_OK ==> vq->published_idx == vq->used_idx; */
 enum avps_status avps_split_publish(struct avps_vq *vq, bool *notify)
 {
     const uint16_t old = vq->published_idx;
@@ -246,6 +300,8 @@ enum avps_status avps_split_publish(struct avps_vq *vq, bool *notify)
 
 /* [split-x8] With EVENT_IDX the flags stay 0 and a stale avail_event suppresses [split-6.3]
  * [split-6.4]; without it the flag is 0 or 1 [split-6.1] [split-6.2]. */
+/*@ requires split_is_sound(vq);
+  @ assigns \nothing; */
 enum avps_status avps_split_set_kicks(struct avps_vq *vq, bool wanted)
 {
     if (!vq->event_idx) {
@@ -257,6 +313,9 @@ enum avps_status avps_split_set_kicks(struct avps_vq *vq, bool wanted)
     return ring_store16(vq, &vq->device, USED_RING + USED_ELEM_SIZE * vq->size, vq->avail_idx);
 }
 
+/*@ requires split_is_sound(vq);
+  @ assigns vq->mem->last;
+  @ ensures split_is_sound(vq); */
 bool avps_split_has_work(struct avps_vq *vq)
 {
     uint16_t idx = 0;

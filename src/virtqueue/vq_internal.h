@@ -39,26 +39,61 @@ struct virtq_desc {
     uint16_t next;
 };
 
+/* Contracts are in ACSL and proved by tests/proofs, where model.h defines what is "sound". */
 /* mem.c */
+/*@ requires mem_is_sound(mem) && \valid(len) && *len >= 1 && \valid(ptr) && 1 <= access <= 3;
+  @ requires mem->region_count != 0 || mem->ops->translate != \null;
+  @ requires \separated(mem, len, ptr);
+  @ assigns mem->last, *len, *ptr;
+  @ ensures mem_is_sound(mem);
+  @ ensures \result == AVPS_OK ==> 1 <= *len <= \old(*len) && *ptr != \null;
+  @ ensures \result == AVPS_OK ==> guest_range(*ptr, gpa, *len, access); */
 enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avps_access access,
                                     uint64_t *len, uint8_t **ptr);
+/*@ requires chain_has_storage(chain, mem) && mem_is_sound(mem) && \valid(segs);
+  @ requires \separated(segs, chain, mem, chain->segs + (0 .. chain->seg_cap - 1));
+  @ requires *segs <= chain->seg_cap && len >= 1 && (access == 1 || access == 2);
+  @ assigns chain->segs[*segs .. chain->seg_cap - 1], *segs, mem->last;
+  @ ensures mem_is_sound(mem) && \old(*segs) <= *segs <= chain->seg_cap;
+  @ ensures segs_are_sound(chain->segs, \old(*segs), *segs, access);
+  @ ensures \result == AVPS_OK ==> range_is_tiled(chain->segs, \old(*segs), *segs, gpa, len); */
 enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *mem, uint32_t *segs,
                                     avps_gpa gpa, uint32_t len, enum avps_access access);
+/*@ requires \valid(chain) && chain_is_sound(chain) && chain_has_storage(chain, chain->mem);
+  @ requires mem_is_sound(chain->mem) && chain->mem->ops != \null;
+  @ assigns chain->segs[0 .. chain->seg_cap - 1], chain->map_handle, chain->mapped;
+  @ ensures \result == AVPS_OK ==> chain_is_sound(chain); */
 enum avps_status avps_mem_map_chain(struct avps_chain *chain);
+/*@ requires \valid(chain) && chain_is_sound(chain) && chain_has_storage(chain, chain->mem);
+  @ requires mem_is_sound(chain->mem) && chain->mem->ops != \null;
+  @ assigns chain->mapped; */
 void avps_mem_release_chain(struct avps_chain *chain);
 enum avps_status avps_ring_attach(struct avps_mem *mem, struct avps_ring_area *area, avps_gpa gpa,
                                   uint32_t len, uint32_t align, enum avps_access access);
+/*@ requires mem_is_sound(mem) && \valid(area) && len >= 1;
+  @ requires \separated(area, mem);
+  @ assigns *area, mem->last;
+  @ ensures mem_is_sound(mem);
+  @ ensures \result == AVPS_OK ==> area_is_sound(area) && area->len == len; */
 enum avps_status avps_table_attach(struct avps_mem *mem, struct avps_ring_area *area, avps_gpa gpa,
                                    uint32_t len);
 void avps_ring_detach(struct avps_mem *mem, struct avps_ring_area *area);
+/*@ requires access_is_inside(vq, area, off, len) && len >= 1 && \valid((uint8_t *)dst + (0 .. len - 1));
+  @ assigns ((uint8_t *)dst)[0 .. len - 1], vq->mem->last;
+  @ ensures mem_is_sound(vq->mem); */
 enum avps_status avps_ring_read_slow(const struct avps_vq *vq, const struct avps_ring_area *area,
                                      uint32_t off, void *dst, uint32_t len);
+/*@ requires access_is_inside(vq, area, off, len) && len >= 1 && \valid_read((uint8_t *)src + (0 .. len - 1));
+  @ assigns \nothing; */
 enum avps_status avps_ring_write_slow(const struct avps_vq *vq, const struct avps_ring_area *area,
                                       uint32_t off, const void *src, uint32_t len);
 
 /* split.c and packed.c: the two formats behind vq.h */
 enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
                                 uint32_t *count);
+/*@ requires split_is_sound(vq) && split_pending(vq) + vq->in_flight < vq->size;
+  @ assigns vq->avail_idx;
+  @ ensures split_is_sound(vq) && \old(vq->avail_idx) == (vq->avail_idx + 1) % 65536; */
 void avps_split_unpop(struct avps_vq *vq, const struct avps_chain *chain);
 enum avps_status avps_split_push(struct avps_vq *vq, struct avps_chain *chains, uint32_t count);
 enum avps_status avps_split_publish(struct avps_vq *vq, bool *notify);
@@ -67,6 +102,12 @@ bool avps_split_has_work(struct avps_vq *vq);
 
 enum avps_status avps_packed_pop(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
                                  uint32_t *count);
+/*@ requires packed_is_sound(vq) && \valid_read(chain) && \separated(chain, vq);
+  @ requires chain->slots <= vq->slots_in_flight - vq->in_flight;
+  @ assigns vq->avail_idx, vq->avail_wrap, vq->slots_in_flight;
+  @ ensures packed_is_sound(vq);
+  @ ensures vq->slots_in_flight == \old(vq->slots_in_flight) - chain->slots;
+  @ ensures \old(vq->avail_idx) == (vq->avail_idx + chain->slots) % vq->size; */
 void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain);
 enum avps_status avps_packed_push(struct avps_vq *vq, struct avps_chain *chains, uint32_t count);
 enum avps_status avps_packed_publish(struct avps_vq *vq, bool *notify);
@@ -74,11 +115,15 @@ enum avps_status avps_packed_set_kicks(struct avps_vq *vq, bool wanted);
 bool avps_packed_has_work(struct avps_vq *vq);
 
 /* Busy bits: a chain id that is in flight may not be made available again (I10). */
+/*@ requires \valid_read(vq) && id < AVPS_QUEUE_SIZE_MAX;
+  @ assigns \nothing; */
 AVPS_INLINE bool vq_is_busy(const struct avps_vq *vq, uint32_t id)
 {
     return (vq->busy[id / 32U] >> (id % 32U) & 1U) != 0U;
 }
 
+/*@ requires \valid(vq) && id < AVPS_QUEUE_SIZE_MAX;
+  @ assigns vq->busy[id / 32]; */
 AVPS_INLINE void vq_set_busy(struct avps_vq *vq, uint32_t id, bool busy)
 {
     const uint32_t bit = (uint32_t)1 << (id % 32U);
@@ -91,6 +136,9 @@ AVPS_INLINE void vq_set_busy(struct avps_vq *vq, uint32_t id, bool busy)
 }
 
 /* Remember a guest fault; it is returned by every later pop (I19). */
+/*@ requires \valid(vq);
+  @ assigns vq->fault;
+  @ ensures \result == status; */
 AVPS_INLINE enum avps_status vq_latch(struct avps_vq *vq, enum avps_status status)
 {
     if (avps_status_is_guest_fault(status)) {
@@ -101,6 +149,27 @@ AVPS_INLINE enum avps_status vq_latch(struct avps_vq *vq, enum avps_status statu
 
 /* ---- ring accessors: `off` and the access lie inside the area ---- */
 
+/*@ requires access_is_inside(vq, area, off, 2) && \valid(value);
+  @ requires \separated(value, vq) && \separated(value, area);
+  @ requires \separated(value, vq->mem);
+  @ assigns *value, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem); */
+AVPS_INLINE enum avps_status ring_load16_slow(const struct avps_vq *vq,
+                                              const struct avps_ring_area *area, uint32_t off,
+                                              uint16_t *value)
+{
+    uint16_t raw = 0;
+    const enum avps_status status = avps_ring_read_slow(vq, area, off, &raw, sizeof raw);
+
+    *value = avps_arch_le16(raw);
+    return status;
+}
+
+/*@ requires access_is_inside(vq, area, off, 2) && \valid(value);
+  @ requires \separated(value, vq) && \separated(value, area);
+  @ requires \separated(value, vq->mem);
+  @ assigns *value, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem); */
 AVPS_INLINE enum avps_status ring_load16_acquire(const struct avps_vq *vq,
                                                  const struct avps_ring_area *area, uint32_t off,
                                                  uint16_t *value)
@@ -109,12 +178,14 @@ AVPS_INLINE enum avps_status ring_load16_acquire(const struct avps_vq *vq,
         *value = avps_arch_load16_acquire(area->fast + off);
         return AVPS_OK;
     }
-    uint16_t raw = 0;
-    const enum avps_status status = avps_ring_read_slow(vq, area, off, &raw, sizeof raw);
-    *value = avps_arch_le16(raw);
-    return status;
+    return ring_load16_slow(vq, area, off, value);
 }
 
+/*@ requires access_is_inside(vq, area, off, 2) && \valid(value);
+  @ requires \separated(value, vq) && \separated(value, area);
+  @ requires \separated(value, vq->mem);
+  @ assigns *value, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem); */
 AVPS_INLINE enum avps_status ring_load16(const struct avps_vq *vq,
                                          const struct avps_ring_area *area, uint32_t off,
                                          uint16_t *value)
@@ -123,12 +194,11 @@ AVPS_INLINE enum avps_status ring_load16(const struct avps_vq *vq,
         *value = avps_arch_load16(area->fast + off);
         return AVPS_OK;
     }
-    uint16_t raw = 0;
-    const enum avps_status status = avps_ring_read_slow(vq, area, off, &raw, sizeof raw);
-    *value = avps_arch_le16(raw);
-    return status;
+    return ring_load16_slow(vq, area, off, value);
 }
 
+/*@ requires \valid(desc);
+  @ assigns *desc; */
 AVPS_INLINE void virtq_desc_decode(struct virtq_desc *desc, uint64_t addr, uint64_t rest)
 {
     desc->addr = addr;
@@ -137,8 +207,30 @@ AVPS_INLINE void virtq_desc_decode(struct virtq_desc *desc, uint64_t addr, uint6
     desc->next = (uint16_t)(rest >> 48);
 }
 
+/*@ requires access_is_inside(vq, area, off, 16) && \valid(desc);
+  @ requires \separated(desc, vq) && \separated(desc, area);
+  @ requires \separated(desc, vq->mem);
+  @ assigns *desc, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem); */
+AVPS_INLINE enum avps_status ring_load_desc_slow(const struct avps_vq *vq,
+                                                 const struct avps_ring_area *area, uint32_t off,
+                                                 struct virtq_desc *desc)
+{
+    uint32_t raw[4] = {0, 0, 0, 0};
+    const enum avps_status status = avps_ring_read_slow(vq, area, off, raw, sizeof raw);
+
+    virtq_desc_decode(desc, avps_arch_le32(raw[0]) | (uint64_t)avps_arch_le32(raw[1]) << 32,
+                      avps_arch_le32(raw[2]) | (uint64_t)avps_arch_le32(raw[3]) << 32);
+    return status;
+}
+
 /* One descriptor by one copy of each byte. Split: len, flags, next; packed: len, id, flags, so the
  * caller of a packed ring swaps the two (see packed.c). */
+/*@ requires index < 32768 && access_is_inside(vq, area, 16 * index, 16) && \valid(desc);
+  @ requires \separated(desc, vq) && \separated(desc, area);
+  @ requires \separated(desc, vq->mem);
+  @ assigns *desc, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem); */
 AVPS_INLINE enum avps_status ring_load_desc(const struct avps_vq *vq,
                                             const struct avps_ring_area *area, uint32_t index,
                                             struct virtq_desc *desc)
@@ -150,15 +242,16 @@ AVPS_INLINE enum avps_status ring_load_desc(const struct avps_vq *vq,
         virtq_desc_decode(desc, addr, avps_arch_load64(area->fast + off + 8U));
         return AVPS_OK;
     }
-    uint32_t raw[4] = {0, 0, 0, 0};
-    const enum avps_status status = avps_ring_read_slow(vq, area, off, raw, sizeof raw);
-    virtq_desc_decode(desc, avps_arch_le32(raw[0]) | (uint64_t)avps_arch_le32(raw[1]) << 32,
-                      avps_arch_le32(raw[2]) | (uint64_t)avps_arch_le32(raw[3]) << 32);
-    return status;
+    return ring_load_desc_slow(vq, area, off, desc);
 }
 
 /* The same where the last field says whether the rest may be read: it is read first, and its first
  * reading is the one that counts. */
+/*@ requires index < 32768 && access_is_inside(vq, area, 16 * index, 16) && \valid(desc);
+  @ requires \separated(desc, vq) && \separated(desc, area);
+  @ requires \separated(desc, vq->mem);
+  @ assigns *desc, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem); */
 AVPS_INLINE enum avps_status ring_load_desc_acquire(const struct avps_vq *vq,
                                                     const struct avps_ring_area *area,
                                                     uint32_t index, struct virtq_desc *desc)
@@ -181,6 +274,19 @@ AVPS_INLINE enum avps_status ring_load_desc_acquire(const struct avps_vq *vq,
     return status;
 }
 
+/*@ requires access_is_inside(vq, area, off, 2);
+  @ assigns \nothing; */
+AVPS_INLINE enum avps_status ring_store16_slow(const struct avps_vq *vq,
+                                               const struct avps_ring_area *area, uint32_t off,
+                                               uint16_t value)
+{
+    const uint16_t raw = avps_arch_le16(value);
+
+    return avps_ring_write_slow(vq, area, off, &raw, sizeof raw);
+}
+
+/*@ requires access_is_inside(vq, area, off, 2);
+  @ assigns \nothing; */
 AVPS_INLINE enum avps_status ring_store16_release(const struct avps_vq *vq,
                                                   const struct avps_ring_area *area, uint32_t off,
                                                   uint16_t value)
@@ -189,11 +295,12 @@ AVPS_INLINE enum avps_status ring_store16_release(const struct avps_vq *vq,
         avps_arch_store16_release(area->fast + off, value);
         return AVPS_OK;
     }
-    const uint16_t raw = avps_arch_le16(value);
     avps_arch_fence_release();
-    return avps_ring_write_slow(vq, area, off, &raw, sizeof raw);
+    return ring_store16_slow(vq, area, off, value);
 }
 
+/*@ requires access_is_inside(vq, area, off, 2);
+  @ assigns \nothing; */
 AVPS_INLINE enum avps_status ring_store16(const struct avps_vq *vq,
                                           const struct avps_ring_area *area, uint32_t off,
                                           uint16_t value)
@@ -202,10 +309,22 @@ AVPS_INLINE enum avps_status ring_store16(const struct avps_vq *vq,
         avps_arch_store16(area->fast + off, value);
         return AVPS_OK;
     }
-    const uint16_t raw = avps_arch_le16(value);
+    return ring_store16_slow(vq, area, off, value);
+}
+
+/*@ requires access_is_inside(vq, area, off, 4);
+  @ assigns \nothing; */
+AVPS_INLINE enum avps_status ring_store32_slow(const struct avps_vq *vq,
+                                               const struct avps_ring_area *area, uint32_t off,
+                                               uint32_t value)
+{
+    const uint32_t raw = avps_arch_le32(value);
+
     return avps_ring_write_slow(vq, area, off, &raw, sizeof raw);
 }
 
+/*@ requires access_is_inside(vq, area, off, 4);
+  @ assigns \nothing; */
 AVPS_INLINE enum avps_status ring_store32(const struct avps_vq *vq,
                                           const struct avps_ring_area *area, uint32_t off,
                                           uint32_t value)
@@ -214,11 +333,23 @@ AVPS_INLINE enum avps_status ring_store32(const struct avps_vq *vq,
         avps_arch_store32(area->fast + off, value);
         return AVPS_OK;
     }
-    const uint32_t raw = avps_arch_le32(value);
-    return avps_ring_write_slow(vq, area, off, &raw, sizeof raw);
+    return ring_store32_slow(vq, area, off, value);
+}
+
+/*@ requires access_is_inside(vq, area, off, 8);
+  @ assigns \nothing; */
+AVPS_INLINE enum avps_status ring_store32x2_slow(const struct avps_vq *vq,
+                                                 const struct avps_ring_area *area, uint32_t off,
+                                                 uint32_t first, uint32_t second)
+{
+    const uint32_t raw[2] = {avps_arch_le32(first), avps_arch_le32(second)};
+
+    return avps_ring_write_slow(vq, area, off, raw, sizeof raw);
 }
 
 /* Two 32-bit words: a used element. */
+/*@ requires access_is_inside(vq, area, off, 8);
+  @ assigns \nothing; */
 AVPS_INLINE enum avps_status ring_store32x2(const struct avps_vq *vq,
                                             const struct avps_ring_area *area, uint32_t off,
                                             uint32_t first, uint32_t second)
@@ -228,8 +359,7 @@ AVPS_INLINE enum avps_status ring_store32x2(const struct avps_vq *vq,
         avps_arch_store32(area->fast + off + 4U, second);
         return AVPS_OK;
     }
-    const uint32_t raw[2] = {avps_arch_le32(first), avps_arch_le32(second)};
-    return avps_ring_write_slow(vq, area, off, raw, sizeof raw);
+    return ring_store32x2_slow(vq, area, off, first, second);
 }
 
 /* What a walk has gathered so far; kept in registers, stored by chain_finish. */
@@ -240,7 +370,24 @@ struct chain_walk {
     uint32_t writable_len;
 };
 
+/*@ // So far: readable segments first, not more than fit, bytes below 2^32.
+  predicate walk_is_sound(struct avps_chain *c, struct chain_walk *w) =
+    \valid(w) && \separated(w, c) && \separated(w, c->segs + (0 .. c->seg_cap - 1)) &&
+    w->readable_segs <= w->segs <= c->seg_cap &&
+    w->readable_len + w->writable_len <= UINT32_MAX &&
+    (w->writable_len == 0 ==> w->readable_segs == w->segs);
+
+  predicate walk_is_ready(struct avps_vq *q, struct avps_chain *c, struct chain_walk *w) =
+    chain_is_apart(c, q) && walk_is_sound(c, w) && \separated(w, q, q->mem);
+*/
+
 /* A walk has succeeded: the chain is what it gathered, cursors at the start. */
+/*@ requires \valid(chain) && walk_is_sound(chain, walk);
+  @ requires \separated(chain, chain->segs + (0 .. chain->seg_cap - 1));
+  @ assigns chain->readable_segs, chain->writable_segs, chain->readable_len, chain->writable_len;
+  @ assigns chain->written, chain->read_seg, chain->read_off, chain->write_seg, chain->write_off;
+  @ assigns chain->tail_len, chain->mapped;
+  @ ensures chain_is_sound(chain) && chain->written == 0 && chain->write_seg == chain->readable_segs; */
 AVPS_INLINE void chain_finish(struct avps_chain *chain, const struct chain_walk *walk)
 {
     chain->readable_segs = walk->readable_segs;
@@ -256,59 +403,121 @@ AVPS_INLINE void chain_finish(struct avps_chain *chain, const struct chain_walk 
     chain->mapped = false;
 }
 
-/* The region that holds `gpa`, by the last hit first. Sets `*room`, the bytes from there on. */
-AVPS_INLINE const struct avps_mem_region *mem_region_hit(const struct avps_mem *mem, avps_gpa gpa,
-                                                         uint64_t *room)
+/* `to - from` modulo 2^64: the one subtraction that may wrap, so that a single comparison checks
+ * both ends of a region. */
+/*@ assigns \nothing;
+  @ ensures \result == (to >= from ? to - from : to - from + UINT64_MAX + 1); */
+AVPS_INLINE uint64_t u64_distance(uint64_t from, uint64_t to)
 {
-    const struct avps_mem_region *region = &mem->regions[mem->last];
-    const uint64_t off = gpa - region->gpa;
-
-    if (AVPS_LIKELY(off < region->size)) {
-        *room = region->size - off;
-        return region;
-    }
-    return NULL;
+    return to - from;
 }
 
-/* Add the range of one descriptor. Plain region tables with a hit take no call. A zero-length
- * descriptor adds nothing (I2). Order and totals are checked here for both ring formats. */
+/*@ assigns \nothing;
+  @ ensures want == 1 ==> (\result <==> (have & 1) != 0);
+  @ ensures want == 2 ==> (\result <==> (have & 2) != 0);
+  @ ensures want == 3 ==> (\result <==> (have & 3) == 3); */
+AVPS_INLINE bool access_is_granted(uint32_t have, uint32_t want)
+{
+    return (have & want) == want;
+}
+
+/* Whether the region that was hit last holds the range. */
+/*@ requires mem_is_sound(mem) && (access == 1 || access == 2);
+  @ assigns \nothing;
+  @ ensures \result ==> mem->region_count != 0 && len >= 1 && gpa + len <= UINT64_MAX + 1;
+  @ ensures \result ==> mem->regions[mem->last].gpa <= gpa && \valid_read(mem->regions + mem->last);
+  @ ensures \result ==> guest_range(mem->regions[mem->last].host +
+  @   (gpa - mem->regions[mem->last].gpa), gpa, len, access); */
+AVPS_INLINE bool mem_hits(const struct avps_mem *mem, avps_gpa gpa, uint32_t len,
+                          enum avps_access access)
+{
+    if (AVPS_UNLIKELY(mem->region_count == 0U)) {
+        return false;
+    }
+    const struct avps_mem_region *region = &mem->regions[mem->last];
+    /*@ assert region_is_sound(region); */
+    const uint64_t off = u64_distance(region->gpa, gpa);
+
+    return off < region->size && len != 0U && len <= region->size - off &&
+           access_is_granted(region->access, (uint32_t)access);
+}
+
+/* Add a range: one segment without a call where the last hit serves. An empty one adds nothing
+ * (I2). */
+/*@ requires mem_is_sound(mem) && chain_has_storage(chain, mem) && \valid(segs);
+  @ requires \separated(segs, chain, mem, chain->segs + (0 .. chain->seg_cap - 1));
+  @ requires *segs <= chain->seg_cap && (access == 1 || access == 2);
+  @ assigns chain->segs[*segs .. chain->seg_cap - 1], *segs, mem->last;
+  @ ensures mem_is_sound(mem) && \old(*segs) <= *segs <= chain->seg_cap;
+  @ ensures segs_are_sound(chain->segs, \old(*segs), *segs, access);
+  @ ensures \result == AVPS_OK && len == 0 ==> *segs == \old(*segs);
+  @ ensures \result == AVPS_OK && len != 0 ==>
+  @   range_is_tiled(chain->segs, \old(*segs), *segs, gpa, len); */
+AVPS_INLINE enum avps_status chain_add_range(struct avps_chain *chain, struct avps_mem *mem,
+                                             uint32_t *segs, avps_gpa gpa, uint32_t len,
+                                             enum avps_access access)
+{
+    if (AVPS_LIKELY(*segs < chain->seg_cap && mem_hits(mem, gpa, len, access))) {
+        const struct avps_mem_region *region = &mem->regions[mem->last];
+        struct avps_seg *seg = &chain->segs[*segs];
+
+        seg->ptr = region->host + (gpa - region->gpa);
+        seg->gpa = gpa;
+        seg->len = len;
+        (*segs)++;
+        return AVPS_OK;
+    }
+    if (len == 0U) {
+        return AVPS_OK;
+    }
+    uint32_t cold = *segs; /* keeps `segs` in a register */
+    const enum avps_status status = avps_mem_add_range(chain, mem, &cold, gpa, len, access);
+    *segs = cold;
+    return status;
+}
+
+/* Add one descriptor. Order and totals are checked here for both ring formats. */
+/*@ requires mem_is_sound(mem) && chain_has_storage(chain, mem) && walk_is_sound(chain, walk);
+  @ requires \separated(walk, mem) && \valid_read(desc);
+  @ requires \separated(desc, walk, mem, chain->segs + (0 .. chain->seg_cap - 1));
+  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, mem->last;
+  @ ensures mem_is_sound(mem) && \old(walk->segs) <= walk->segs <= chain->seg_cap;
+  @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk);
+  @ ensures \result == AVPS_OK ==> walk->readable_len + walk->writable_len ==
+  @   \old(walk->readable_len + walk->writable_len) + \old(desc->len);
+  @ ensures \result == AVPS_OK && \old(desc->len) != 0 ==>
+  @   range_is_tiled(chain->segs, \old(walk->segs), walk->segs, \old(desc->addr), \old(desc->len));
+  @ ensures \result == AVPS_OK && \old(desc->flags & 2) == 0 ==>
+  @   segs_are_sound(chain->segs, \old(walk->segs), walk->segs, 1);
+  @ ensures \result == AVPS_OK && \old(desc->flags & 2) != 0 ==>
+  @   segs_are_sound(chain->segs, \old(walk->segs), walk->segs, 2); */
 AVPS_INLINE enum avps_status chain_add(struct avps_chain *chain, struct avps_mem *mem,
                                        struct chain_walk *walk, const struct virtq_desc *desc)
 {
     const bool writable = (desc->flags & VIRTQ_DESC_F_WRITE) != 0U;
     const enum avps_access access = writable ? AVPS_ACCESS_WRITE : AVPS_ACCESS_READ;
-    uint64_t room = 0;
+    const uint32_t len = desc->len;
+    const uint32_t readable_len = walk->readable_len;
+    const uint32_t writable_len = walk->writable_len;
 
-    if (AVPS_UNLIKELY(!writable && walk->writable_len != 0U)) {
+    if (AVPS_UNLIKELY(!writable && writable_len != 0U)) {
         return AVPS_E_GUEST_DESC; /* drv.split-2.1: readable after writable */
     }
-    if (AVPS_UNLIKELY(desc->len > UINT32_MAX - walk->readable_len - walk->writable_len)) {
+    if (AVPS_UNLIKELY(len > UINT32_MAX - readable_len - writable_len)) {
         return AVPS_E_GUEST_SIZE; /* I4: the sum stays below 2^32 */
     }
-    const struct avps_mem_region *region =
-        mem->region_count != 0U ? mem_region_hit(mem, desc->addr, &room) : NULL;
+    uint32_t segs = walk->segs;
+    const enum avps_status status = chain_add_range(chain, mem, &segs, desc->addr, len, access);
 
-    if (AVPS_LIKELY(region != NULL && desc->len != 0U && desc->len <= room &&
-                    walk->segs < chain->seg_cap && (region->access & (uint32_t)access) != 0U)) {
-        struct avps_seg *seg = &chain->segs[walk->segs];
-        seg->ptr = region->host + (desc->addr - region->gpa);
-        seg->gpa = desc->addr;
-        seg->len = desc->len;
-        walk->segs++;
-    } else if (desc->len != 0U) {
-        uint32_t segs = walk->segs;
-        const enum avps_status status =
-            avps_mem_add_range(chain, mem, &segs, desc->addr, desc->len, access);
-        walk->segs = segs;
-        if (status != AVPS_OK) {
-            return status;
-        }
+    walk->segs = segs;
+    if (AVPS_UNLIKELY(status != AVPS_OK)) {
+        return status;
     }
     if (writable) {
-        walk->writable_len += desc->len;
+        walk->writable_len = writable_len + len;
     } else {
-        walk->readable_len += desc->len;
-        walk->readable_segs = walk->segs;
+        walk->readable_len = readable_len + len;
+        walk->readable_segs = segs;
     }
     return AVPS_OK;
 }
@@ -333,17 +542,26 @@ AVPS_INLINE enum avps_status vq_take(struct avps_vq *vq, struct avps_chain *chai
     return AVPS_OK;
 }
 
+/*@ requires vq_is_sound(vq) && \valid_read(chain);
+  @ assigns \nothing;
+  @ ensures \result ==> chain->id < vq->size; */
 AVPS_INLINE bool vq_holds(const struct avps_vq *vq, const struct avps_chain *chain)
 {
     return vq->live && chain->id < vq->size && vq_is_busy(vq, chain->id);
 }
 
+/*@ requires vq_is_sound(vq) && \valid_read(chain) && chain->id < vq->size && vq->in_flight > 0;
+  @ assigns vq->in_flight, vq->busy[chain->id / 32];
+  @ ensures vq->in_flight == \old(vq->in_flight) - 1; */
 AVPS_INLINE void vq_forget(struct avps_vq *vq, const struct avps_chain *chain)
 {
     vq->in_flight--;
     vq_set_busy(vq, chain->id, false);
 }
 
+/*@ requires \valid(chain) && chain_is_sound(chain) && chain_has_storage(chain, chain->mem);
+  @ requires mem_is_sound(chain->mem);
+  @ assigns chain->mapped; */
 AVPS_INLINE void vq_release(struct avps_chain *chain)
 {
     if (AVPS_UNLIKELY(chain->mem->ops != NULL)) {
@@ -352,6 +570,10 @@ AVPS_INLINE void vq_release(struct avps_chain *chain)
 }
 
 /* The device is done with a chain's bytes: they are released before the driver learns it. */
+/*@ requires vq_is_sound(vq) && \separated(chain, vq) && \valid(chain) && chain_is_sound(chain) && chain_has_storage(chain, chain->mem);
+  @ requires mem_is_sound(chain->mem);
+  @ assigns chain->mapped;
+  @ ensures \result == AVPS_OK ==> chain->id < vq->size; */
 AVPS_INLINE enum avps_status vq_give_up(const struct avps_vq *vq, struct avps_chain *chain)
 {
     if (AVPS_UNLIKELY(!vq_holds(vq, chain))) {
