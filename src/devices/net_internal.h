@@ -9,10 +9,12 @@
 #include "devices/device_internal.h"
 #include "virtqueue/vq_internal.h"
 
-#define VIRTIO_ID_NETWORK 1U
+#define VIRTIO_ID_NETWORK 1U /* [AVPS NET-1] [AVPS NET-2] */
 
 #define VIRTIO_NET_S_LINK_UP  1U
 #define VIRTIO_NET_S_ANNOUNCE 2U
+
+#define VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM 8U
 
 #define VIRTIO_NET_CTRL_RX_PROMISC  0U
 #define VIRTIO_NET_CTRL_RX_ALLMULTI 1U

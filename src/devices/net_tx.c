@@ -18,7 +18,7 @@ static bool tx_hdr_len_is_good(const struct avps_net *net, struct avps_net_offlo
     return !net->tx_hdrlen || o->gso_type == AVPS_NET_GSO_NONE;
 }
 
-/* [net-2.8] [net-2.10] The bits of tunnels were never negotiated: no kind has them. */
+/* [net-2.8] [net-2.9] The bits of tunnels were never negotiated: no kind has them. */
 static bool tx_gso_is_good(const struct avps_net *net, const struct avps_net_offload *o)
 {
     const unsigned int kind = o->gso_type & ~(unsigned int)AVPS_NET_GSO_ECN;
@@ -47,7 +47,8 @@ static bool tx_csum_is_good(const struct avps_net *net, struct avps_net_offload 
     return net->tx_csum && (uint32_t)o->csum_start + o->csum_offset + 2U <= len;
 }
 
-/* [net-2.1] Flags that mean nothing from a driver are taken off. */
+/* [net-2.1] Flags that mean nothing from a driver are taken off; whether a checksum without
+ * NEEDS_CSUM is good the back end is not told [net-2.11]. */
 static enum tx_verdict tx_check(const struct avps_net *net, const struct virtio_net_hdr *hdr,
                                 struct avps_net_offload *o, uint32_t len)
 {
@@ -57,6 +58,9 @@ static enum tx_verdict tx_check(const struct avps_net *net, const struct virtio_
     o->gso_size = avps_le16_get(hdr->gso_size);
     o->csum_start = avps_le16_get(hdr->csum_start);
     o->csum_offset = avps_le16_get(hdr->csum_offset);
+    if ((hdr->flags & VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM) != 0U) {
+        return TX_MALFORMED; /* [net-2.10] there is never a tunnel */
+    }
     if (!tx_csum_is_good(net, o, len) || !tx_gso_is_good(net, o) ||
         !tx_hdr_len_is_good(net, o, len)) {
         return TX_MALFORMED;
