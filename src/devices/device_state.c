@@ -135,8 +135,8 @@ static void state_load_status(struct avps_device *dev, struct avps_state *state)
     if (state->failed) {
         return;
     }
-    if ((steps & VIRTIO_STATUS_FEATURES_OK) != 0U) {
-        dev->wanted = accepted;
+    if ((steps & VIRTIO_STATUS_FEATURES_OK) != 0U) { /* frozen since then */
+        state_check(state, memcmp(&dev->wanted, &accepted, sizeof accepted) == 0);
     }
     if (steps != 0U) {
         avps_device_write_status(dev, steps);
@@ -159,6 +159,7 @@ static void state_get_queue(struct avps_device *dev, uint16_t index, struct avps
     const bool wrap = avps_state_get_bool(state);
 
     state_check(state, !live || (dev->status & VIRTIO_STATUS_FEATURES_OK) != 0U);
+    state_check(state, live || (position == 0U && !wrap));
     if (state->failed || !live) {
         return;
     }
