@@ -597,6 +597,9 @@ static uint32_t rx_run(struct avps_net *net, uint16_t pair, const struct avps_ne
             items[done].drop ? RX_DROPPED : rx_place(&ring, &frames[done], &items[done]);
 
         if (result == RX_DRY) {
+            if (ring.last != AVPS_EMPTY) { /* the port could not give what is there */
+                avps_device_retry(&net->base, ring.queue);
+            }
             break;
         }
         if (result == RX_SPLIT || result == RX_BROKEN) {

@@ -40,6 +40,7 @@ struct nic_sent {
     uint16_t pair;
     uint32_t len;
     bool direct; /* in one piece of host memory */
+    enum avps_status copied;
     uint8_t bytes[NIC_BYTES];
 };
 
@@ -59,6 +60,7 @@ struct nic {
     uint32_t room;           /* frames it still takes; UINT32_MAX: any number */
     enum avps_status answer; /* of transmit */
     uint32_t ready[NIC_PAIRS];
+    bool tolerant;    /* frames may fail to be copied */
     bool echo;        /* give every frame back to the guest at once */
     bool mac_refused; /* policy */
     uint8_t asked[6]; /* last address that the policy was asked about */
@@ -97,7 +99,8 @@ static inline enum avps_status nic_transmit(void *ctx, uint16_t pair,
         sent->pair = pair;
         sent->len = packet->len;
         sent->direct = packet->data != NULL;
-        assert_int_equal(avps_net_packet_copy(packet, 0, sent->bytes, packet->len), AVPS_OK);
+        sent->copied = avps_net_packet_copy(packet, 0, sent->bytes, packet->len);
+        assert_true(sent->copied == AVPS_OK || n->tolerant);
         if (n->echo) {
             const struct avps_net_frame frame = {.data = sent->bytes, .data_len = sent->len};
             uint32_t done = 0;
