@@ -84,8 +84,10 @@ enum avps_net_backend_offload {
 
 /** Bits of `avps_net_offload.flags`. */
 enum avps_net_flag {
-    AVPS_NET_NEEDS_CSUM = 1, /**< Complete the checksum: csum_start, csum_offset say where. */
-    AVPS_NET_DATA_VALID = 2  /**< To the guest: the checksum was found good. */
+    /** Complete the checksum: csum_start, csum_offset say where. To the guest: checksums in front of
+     *  this one were found good [net-4.16], and its field holds the pseudo header's sum [net-4.17]. */
+    AVPS_NET_NEEDS_CSUM = 1,
+    AVPS_NET_DATA_VALID = 2 /**< To the guest: the checksum was found good. */
 };
 
 /** Kinds of large frames, `avps_net_offload.gso_type` without AVPS_NET_GSO_ECN. */

@@ -84,7 +84,7 @@ static void net_offer_control(const struct avps_net_config *config, struct avps_
     for (size_t i = 0; i < AVPS_COUNT_OF(bits); i++) {
         avps_features_add(offer, bits[i]);
     }
-    if (config->pair_count > 1U) {
+    if (config->pair_count > 1U) { /* [net-x16] [net-x17] RSS above, or MQ, or both */
         avps_features_add(offer, AVPS_NET_F_MQ);
     }
     const struct avps_port *port = config->base.port;

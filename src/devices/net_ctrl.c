@@ -224,7 +224,7 @@ static bool ctrl_read_table(const struct avps_net *net, struct ctrl_call *call,
     return true;
 }
 
-/* [net-x11] */
+/* [net-x10] [net-x11] */
 static bool ctrl_rss_config(struct avps_net *net, struct ctrl_call *call)
 {
     struct avps_net_rss *next = &net->next_rss;
@@ -242,7 +242,7 @@ static bool ctrl_rss_config(struct avps_net *net, struct ctrl_call *call)
     return true;
 }
 
-/* [net-x12] [net-x25] [net-x26] The layout has four zero fields where RSS has its table. */
+/* [net-x10] [net-x12] [net-x25] [net-x26] The layout has four zero fields where RSS has its table. */
 static bool ctrl_hash_config(struct avps_net *net, struct ctrl_call *call)
 {
     static const uint8_t zeroes[8] = {0};

@@ -170,7 +170,8 @@ bool avps_net_offload_is_valid(const struct avps_net_offload *o, uint32_t len)
            (o->gso_type == AVPS_NET_GSO_NONE || (partial && o->gso_size != 0U));
 }
 
-/* [net-4.6] .. [net-4.9] [net-4.12] [net-4.21] Whether the guest takes this kind. */
+/* Whether the guest takes this kind: [net-4.6] [net-4.7] [net-4.8] [net-4.9] [net-4.12] [net-4.21].
+ * No tunnel is one [net-4.19] [net-4.20] [net-4.27]. */
 static bool rx_kind_is_taken(const struct avps_net *net, uint8_t gso_type,
                              const struct net_peek *peek)
 {
@@ -199,8 +200,9 @@ static uint16_t rx_hdr_len(const struct avps_net_offload *o)
     return o->hdr_len >= least ? o->hdr_len : (uint16_t)least;
 }
 
-/* [net-4.5] [net-4.15] [net-4.26] What the guest may see of the offload. The bits for tunnels,
- * coalesced segments and security are never set [net-4.10] [net-4.11] [net-4.24] [net-4.31]. */
+/* [net-4.5] [net-4.15] [net-4.26] [net-x8] What the guest may see of the offload. The bits for
+ * tunnels, coalesced segments and security are never set [net-4.10] [net-4.11] [net-4.24]
+ * [net-4.31] [net-4.34]. */
 static void rx_header(const struct avps_net *net, const struct avps_net_frame *frame,
                       struct rx_item *item)
 {
@@ -250,6 +252,7 @@ static uint16_t rx_open_pair(const struct avps_net *net, uint16_t pair)
     return NET_STEER;
 }
 
+/* [net-x22] A flow not yet sent on goes to any pair [net-x23]. */
 static uint16_t rx_steer_auto(const struct avps_net *net, const struct net_peek *peek)
 {
     const uint32_t flow = avps_net_flow(peek->bytes, peek->len);
@@ -297,7 +300,8 @@ static bool rx_is_oversize(const struct avps_net *net, const struct avps_net_fra
     return frame->offload.gso_type == AVPS_NET_GSO_NONE && len > net->frame_max + tag;
 }
 
-/* Which counter a frame is dropped into; NULL: it is not dropped. [net-15.18] filter, then steer */
+/* Which counter a frame is dropped into; NULL: it is not dropped. [net-15.18] Filter, then steer;
+ * the first reason to drop it is the last thing looked at [net-15.19]. */
 static uint64_t *rx_examine(struct avps_net *net, struct avps_net_counters *counters,
                             const struct avps_net_frame *frame, uint16_t pair, struct rx_item *item)
 {
