@@ -12,6 +12,9 @@
  *  What the driver is offered follows from the configuration. FLUSH, CONFIG_WCE and SEG_MAX always
  *  are; withhold them in `base.withhold` if need be.
  *
+ *  Saved state (avps_save) holds the cache mode and the zones; capacity and limits are those of the
+ *  configuration.
+ *
  *  What a bad request gets: no status byte to write to, the device is faulted; an unknown or not
  *  negotiated type or flag, "unsupported"; anything else that is wrong, "I/O error".
  */

@@ -52,8 +52,8 @@ static struct avps_blk *blk_of(struct avps_device *dev)
 
 static const struct avps_blk *blk_of_const(const struct avps_device *dev)
 {
-    /* MISRA 11.8: container_of on const; the object stays const */
-    return AVPS_CONTAINER_OF((struct avps_device *)(uintptr_t)dev, struct avps_blk, base);
+    return (const struct avps_blk *)(const void *)((const uint8_t *)dev -
+                                                   offsetof(struct avps_blk, base));
 }
 
 /* ---- features ---- */
@@ -267,7 +267,7 @@ static struct avps_request *blk_get_request(struct avps_device *dev, uint16_t qu
 {
     struct avps_blk *blk = blk_of(dev);
     struct avps_blk_lane *lane = &blk->lanes[queue];
-    struct avps_blk_request *slots = &blk->requests[queue * blk->lane_slots];
+    struct avps_blk_request *slots = &blk->requests[(size_t)queue * blk->lane_slots];
 
     for (uint32_t i = 0; i < blk->lane_slots; i++) {
         const uint32_t slot = (lane->next + i) % blk->lane_slots;

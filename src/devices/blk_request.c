@@ -276,25 +276,33 @@ void avps_blk_prepare(struct avps_blk_request *req, enum avps_blk_op op, uint64_
     req->io_left = op == AVPS_BLK_READ || op == AVPS_BLK_WRITE ? count * AVPS_BLK_SECTOR : 0U;
 }
 
+/* Take the next piece off a range that is not empty. */
+static enum blk_step blk_step(struct avps_blk *blk, struct avps_blk_request *req,
+                              struct avps_blk_range *range, uint8_t *result)
+{
+    if (avps_blk_has_zones(blk)) {
+        return avps_blk_zone_step(blk, req, range, result);
+    }
+    avps_blk_prepare(req, (enum avps_blk_op)req->op, range->sector, range->count);
+    req->io.unmap = range->unmap;
+    range->count = 0;
+    return BLK_STEP_ISSUE;
+}
+
 /* Prepare the next operation. @return false: none is left, or `*result` says why not. */
 static bool blk_next(struct avps_blk *blk, struct avps_blk_request *req, uint8_t *result)
 {
     while (req->range_next < req->range_count) {
         struct avps_blk_range *range = &req->ranges[req->range_next];
+        enum blk_step step = BLK_STEP_NEXT;
 
         if (range->count == 0U) {
             req->range_next++;
-        } else if (avps_blk_has_zones(blk)) {
-            const enum blk_step step = avps_blk_zone_step(blk, req, range, result);
-
-            if (step != BLK_STEP_NEXT) {
-                return step == BLK_STEP_ISSUE;
-            }
         } else {
-            avps_blk_prepare(req, (enum avps_blk_op)req->op, range->sector, range->count);
-            req->io.unmap = range->unmap;
-            range->count = 0;
-            return true;
+            step = blk_step(blk, req, range, result);
+        }
+        if (step != BLK_STEP_NEXT) {
+            return step == BLK_STEP_ISSUE;
         }
     }
     if (!req->flush) {

@@ -193,14 +193,15 @@ static uint8_t zone_check_sequential(const struct avps_blk *blk, uint32_t index,
     return count <= end - sector ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_ZONE_INVALID_CMD;
 }
 
-/* Accept a write of one sequential zone: open it, move the write pointer. */
+/* Accept a write of one sequential zone: open it, move the write pointer. The zone may have failed
+ * since the request was planned. */
 static uint8_t zone_write(struct avps_blk *blk, uint32_t index, uint64_t sector, uint32_t count)
 {
     struct avps_blk_zone *zone = &blk->zoned.zones[index];
     const uint64_t end = zone_start(blk, index) + zone->capacity;
-    uint8_t result = VIRTIO_BLK_S_OK;
+    uint8_t result = zone_is_in(zone, ZONES_LOST) ? VIRTIO_BLK_S_ZONE_INVALID_CMD : VIRTIO_BLK_S_OK;
 
-    if (zone->type == AVPS_BLK_ZONE_SEQ_REQUIRED) {
+    if (result == VIRTIO_BLK_S_OK && zone->type == AVPS_BLK_ZONE_SEQ_REQUIRED) {
         result = zone_check_sequential(blk, index, sector, count);
     }
     if (result == VIRTIO_BLK_S_OK &&
@@ -313,19 +314,23 @@ static enum blk_step zone_step_write(struct avps_blk *blk, struct avps_blk_reque
     if (zone->type == AVPS_BLK_ZONE_SEQ_PREFERRED && range->sector > zone->wp) {
         avps_blk_prepare(req, AVPS_BLK_WRITE_ZEROES, zone->wp,
                          (uint32_t)(range->sector - zone->wp));
-        req->sectors -= req->io.count;                               /* not the driver's */
-        (void)zone_write(blk, index, req->io.sector, req->io.count); /* has no limits */
-        return BLK_STEP_ISSUE;
+        req->sectors -= req->io.count; /* not the driver's */
+        *result = zone_write(blk, index, req->io.sector, req->io.count);
+        return *result == VIRTIO_BLK_S_OK ? BLK_STEP_ISSUE : BLK_STEP_FAIL;
     }
     *result = zone_write(blk, index, range->sector, count);
     return *result == VIRTIO_BLK_S_OK ? zone_issue(req, range, count) : BLK_STEP_FAIL;
 }
 
 static enum blk_step zone_step_erase(struct avps_blk *blk, struct avps_blk_request *req,
-                                     struct avps_blk_range *range)
+                                     struct avps_blk_range *range, uint8_t *result)
 {
     const uint32_t first = zone_index(blk, range->sector);
 
+    *result = avps_blk_zone_check(blk, AVPS_BLK_SECURE_ERASE, range);
+    if (*result != VIRTIO_BLK_S_OK) {
+        return BLK_STEP_FAIL; /* a zone has failed since the request was planned */
+    }
     for (uint32_t i = 0; i < range->count / blk->zoned.zone_sectors; i++) {
         zone_enter(blk, first + i, AVPS_BLK_ZONE_EMPTY);
     }
@@ -346,7 +351,7 @@ enum blk_step avps_blk_zone_step(struct avps_blk *blk, struct avps_blk_request *
     case AVPS_BLK_WRITE_ZEROES:
         return zone_step_write(blk, req, range, index, count, result);
     case AVPS_BLK_SECURE_ERASE:
-        return zone_step_erase(blk, req, range);
+        return zone_step_erase(blk, req, range, result);
     case AVPS_BLK_DISCARD:
     case AVPS_BLK_FLUSH: /* never a range */
     default:

@@ -612,6 +612,46 @@ static void test_blk_offline_zone_refuses_everything(void **state)
     blk_free(t);
 }
 
+/* A zone that fails while a request is at work stays failed. */
+static void test_blk_zone_that_fails_stops_an_erase_on_its_way(void **state)
+{
+    struct blk_test *t = zoned_managed(state);
+    struct test_request r;
+    uint8_t ranges[32];
+
+    blk_asynchronous(t);
+    blk_start(t);
+    blk_range(ranges, 8, 8, 0);
+    blk_range(ranges + 16, 16, 8, 0);
+    blk_send(t, 0, &r, BLK_T_SECURE_ERASE, 0, ranges, sizeof ranges, 0);
+    assert_int_equal(avps_blk_fail_zone(&t->blk, 2, AVPS_BLK_ZONE_OFFLINE), AVPS_OK);
+    assert_int_equal(blk_answer(t), 1);
+    blk_expect(t, 0, &r, BLK_ZONE_INVALID, 1);
+    assert_int_equal(t->zones[2].state, AVPS_BLK_ZONE_OFFLINE);
+    assert_int_equal(t->logged, 1);
+    blk_free(t);
+}
+
+static void test_blk_zone_that_fails_stops_a_write_on_its_way(void **state)
+{
+    static const uint64_t firsts[] = {12, 18}; /* it is the second zone, or the first with a gap */
+
+    for (size_t i = 0; i < 2U; i++) {
+        struct blk_test *t = zoned_new(state, AVPS_BLK_ZONED_HOST_AWARE);
+        struct test_request r;
+
+        blk_asynchronous(t);
+        blk_start(t);
+        blk_send(t, 0, &r, BLK_T_OUT, firsts[i], t->data, 8U * 512U, 0);
+        assert_int_equal(avps_blk_fail_zone(&t->blk, 2, AVPS_BLK_ZONE_READ_ONLY), AVPS_OK);
+        while (blk_answer(t) != 0U) {
+        }
+        blk_expect(t, 0, &r, BLK_ZONE_INVALID, 1);
+        assert_int_equal(t->zones[2].state, AVPS_BLK_ZONE_READ_ONLY);
+        blk_free(t);
+    }
+}
+
 static void test_blk_only_sequential_zones_fail(void **state)
 {
     struct blk_test *t = zoned_managed(state);
@@ -1485,6 +1525,8 @@ int main(void)
         TEST_BOTH(test_blk_refuses_data_with_zone_requests, NULL, NULL),
         TEST_BOTH(test_blk_read_only_zone_is_only_read, NULL, NULL),
         TEST_BOTH(test_blk_offline_zone_refuses_everything, NULL, NULL),
+        TEST_BOTH(test_blk_zone_that_fails_stops_an_erase_on_its_way, NULL, NULL),
+        TEST_BOTH(test_blk_zone_that_fails_stops_a_write_on_its_way, NULL, NULL),
         TEST_BOTH(test_blk_only_sequential_zones_fail, NULL, NULL),
         TEST_BOTH(test_blk_closes_an_implicitly_open_zone_to_open_another, NULL, NULL),
         TEST_BOTH(test_blk_refuses_to_open_too_many_zones, NULL, NULL),
