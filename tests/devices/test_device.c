@@ -317,7 +317,7 @@ static void test_device_insists_on_access_platform_where_configured(void **state
     assert_true(test_driver_offers(&d, AVPS_F_ORDER_PLATFORM));
     assert_false(test_driver_negotiate(&d));
     test_driver_want(&d, AVPS_F_ACCESS_PLATFORM);
-    assert_true(test_driver_negotiate(&d)); /* [feat-1.7] without ORDER_PLATFORM, too */
+    assert_true(test_driver_negotiate(&d)); /* without ORDER_PLATFORM, too */
     test_driver_want(&d, AVPS_F_ORDER_PLATFORM);
     assert_true(test_driver_negotiate(&d));
     off();
@@ -608,7 +608,8 @@ static void test_device_serves_with_all_features(void **state)
     }
 }
 
-/* (d) row 27, [core-1.1]: what is made available before DRIVER_OK is served after it, not before */
+/* (d) row 27, [core-1.1]: what is made available before DRIVER_OK is served after it, not before;
+ * then without a kick of its own [split-x7] [packed-x2] */
 static void test_device_touches_nothing_before_driver_ok(void **state)
 {
     struct test_request r;

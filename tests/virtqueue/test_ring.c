@@ -821,7 +821,7 @@ static void test_ring_survives_any_event_value(void **state)
     test_vq_free(q);
 }
 
-/* [split-6.1] [split-6.2] [packed-x3]: suppressed while polling, wanted after arm */
+/* [split-6.1] [split-6.2] [split-x8] [packed-x3]: suppressed while polling, wanted after arm */
 static void test_ring_suppresses_kicks_while_it_works(void **state)
 {
     for (int kind = 0; kind < TEST_MEM_KINDS; kind++) {
