@@ -555,6 +555,14 @@ void test_mem_freeze(struct test_mem *mem)
     }
 }
 
+void test_mem_thaw(struct test_mem *mem)
+{
+    for (size_t i = 0; i < TEST_REGIONS; i++) {
+        assert_non_null(mem->frozen[i]);
+        (void)memcpy(mem->region[i].host, mem->frozen[i], (size_t)mem->region[i].size);
+    }
+}
+
 static bool mem_allows(const struct test_buffer *allowed, size_t count, avps_gpa gpa)
 {
     for (size_t i = 0; i < count; i++) {

@@ -166,6 +166,9 @@ void test_mem_freeze(struct test_mem *mem);
 size_t test_mem_changed(const struct test_mem *mem, const struct test_buffer *allowed,
                         size_t count);
 
+/* Put back what test_mem_freeze remembered. */
+void test_mem_thaw(struct test_mem *mem);
+
 /* TEST_MEM_COPY: each byte of the range changes after each read of it; see `rereads`. */
 void test_mem_race(struct test_mem *mem, avps_gpa gpa, uint32_t len);
 
