@@ -18,7 +18,7 @@ static bool tx_hdr_len_is_good(const struct avps_net *net, struct avps_net_offlo
     return !net->tx_hdrlen || o->gso_type == AVPS_NET_GSO_NONE;
 }
 
-/* [net-2.8] [net-2.9] The bits of tunnels were never negotiated: no kind has them. */
+/* [net-2.8] The bits of tunnels were never negotiated: no kind has them. */
 static bool tx_gso_is_good(const struct avps_net *net, const struct avps_net_offload *o)
 {
     const unsigned int kind = o->gso_type & ~(unsigned int)AVPS_NET_GSO_ECN;
@@ -117,7 +117,8 @@ static enum avps_status tx_read_header(const struct avps_net *net, const struct 
     return status;
 }
 
-/* Fill one packet from a chain. [net-2.12] The header's size is the negotiated one. */
+/* Fill one packet from a chain. [net-2.9] [net-2.12] The header has its negotiated size: no fields of
+ * tunnels or security. */
 static enum tx_verdict tx_parse(struct avps_net *net, uint16_t pair, const struct avps_chain *chain,
                                 struct avps_net_packet *packet)
 {

@@ -170,7 +170,7 @@ static enum avps_status mem_add_seg(struct avps_chain *chain, uint32_t *segs,
                                     const struct avps_seg *seg)
 {
     if (*segs >= chain->seg_cap) {
-        return AVPS_E_GUEST_SIZE; /* I3 */
+        return AVPS_E_GUEST_SIZE; /* I3 [split-1.2] [packed-3.2] */
     }
     chain->segs[*segs] = *seg;
     (*segs)++;

@@ -12,7 +12,7 @@ static const struct avps_net_counters *counters(const struct nic *n)
 
 /* ---- good frames ---- */
 
-/* [AVPS NET-1] [AVPS NET-2] [net-2.12] */
+/* [AVPS NET-1] [AVPS NET-2] [net-2.9] [net-2.12] */
 static void test_net_a_frame_reaches_the_back_end_under_every_memory_contract(void **state)
 {
     for (int kind = 0; kind < (int)TEST_MEM_KINDS; kind++) {
@@ -368,7 +368,7 @@ static void test_net_an_outer_checksum_without_a_tunnel_is_refused(void **state)
     nic_free(n);
 }
 
-/* [net-2.8] [net-2.9] Never negotiated, so never accepted. */
+/* [net-2.8] Never negotiated, so never accepted. */
 static void test_net_tunnel_segmentation_is_refused(void **state)
 {
     struct nic *n = nic_new(state, TEST_MEM_REGIONS, 1);

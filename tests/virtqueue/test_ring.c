@@ -19,7 +19,7 @@ static void test_ring_serves_a_request_under_every_memory_contract(void **state)
     }
 }
 
-/* (d) row 14, I7, [split-1.1] any arrangement of descriptors is the same request */
+/* (d) row 14, I7, [split-1.1] [packed-3.1] any arrangement of descriptors is the same request */
 static void test_ring_sees_the_same_bytes_in_any_framing(void **state)
 {
     static const uint32_t frames[][4] = {{12, 0, 0, 0}, {1, 11, 0, 0}, {5, 3, 4, 0}, {3, 3, 3, 3}};
