@@ -21,7 +21,7 @@
 #define LR_EOI          (1ULL << 41) /* maintenance interrupt when the guest is done */
 
 #define ICH_HCR_EN  (1ULL << 0)
-#define ICH_HCR_UIE (1ULL << 1) /* maintenance interrupt when list registers run empty */
+#define ICH_HCR_UIE (1ULL << 1) /* maintenance interrupt when at most one is in use */
 
 #define GIC_HYP_PRIORITY 0x80U
 
@@ -146,6 +146,11 @@ void gic_init(uintptr_t distributor, uintptr_t redistributor)
     gic_init_cpu();
     gic_enable(GIC_PPI_MAINTENANCE);
     gic_enable(GIC_PPI_HYP_TIMER);
+}
+
+void gic_limit(uint32_t count)
+{
+    gic.lr_count = count < gic.lr_count ? count : gic.lr_count;
 }
 
 void gic_enable(uint32_t intid)
@@ -278,5 +283,6 @@ void gic_deliver(void)
         (void)gic_deliver_set(gic.level, GIC_VIRTUAL_BASE, LR_EOI, &full);
     }
     gic.waited += full ? 1U : 0U;
-    arch_write_ich_hcr_el2(ICH_HCR_EN | (full ? ICH_HCR_UIE : 0U));
+    /* With a single list register "at most one" would always hold: there, the next exit has to do. */
+    arch_write_ich_hcr_el2(ICH_HCR_EN | (full && gic.lr_count > 1U ? ICH_HCR_UIE : 0U));
 }

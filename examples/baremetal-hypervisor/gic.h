@@ -47,7 +47,10 @@ void gic_guest_enable(bool on);
 /* Fill the list registers; before every return to the guest. */
 void gic_deliver(void);
 
-/* Interrupts that found no free list register and had to wait, for the report. */
+/* Use `count` list registers at most, 2 or more, to see the waiting interrupts at work. */
+void gic_limit(uint32_t count);
+
+/* Times that an interrupt found no free list register and had to wait. */
 uint64_t gic_waited(void);
 
 /* Physical registers, for vgic.c. */

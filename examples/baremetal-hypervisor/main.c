@@ -99,6 +99,9 @@ void hyp_main(void)
     uart_init(host.uart.base);
     gic_init(host.distributor.base, host.redistributor.base);
     gic_enable(host.uart_intid);
+    if (host_option(&host, "lr=2")) {
+        gic_limit(2U);
+    }
     stage2_init(GUEST_RAM, HOST_GUEST_RAM, ram_size);
     if (!devices_init(&host, ram_size)) {
         main_stop("a device could not be made");

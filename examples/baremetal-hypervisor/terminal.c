@@ -122,6 +122,7 @@ void terminal_typed(void)
 {
     char byte;
 
+    uart_acknowledge();
     while (uart_read(&byte)) {
         (void)ring_put(&terminal.keys, (const uint8_t *)&byte, 1U); /* full: as a UART, lost */
     }

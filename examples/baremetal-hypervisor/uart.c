@@ -8,11 +8,14 @@
 
 #define UART_DR   0x00U
 #define UART_FR   0x18U
+#define UART_LCRH 0x2cU
 #define UART_IMSC 0x38U
 #define UART_ICR  0x44U
 
 #define UART_FR_RX_EMPTY (1U << 4)
 #define UART_FR_TX_FULL  (1U << 5)
+#define UART_LCRH_8BIT   (3U << 5)
+#define UART_LCRH_FIFO   (1U << 4)
 #define UART_INT_RX      (1U << 4)
 #define UART_INT_TIMEOUT (1U << 6)
 
@@ -22,6 +25,7 @@ static bool uart_mid_line; /* the guest left the cursor inside a line */
 void uart_init(uintptr_t base)
 {
     uart_base = base;
+    arch_mmio_write32(uart_base + UART_LCRH, UART_LCRH_8BIT | UART_LCRH_FIFO);
     arch_mmio_write32(uart_base + UART_ICR, 0x7ffU);
     arch_mmio_write32(uart_base + UART_IMSC, UART_INT_RX | UART_INT_TIMEOUT);
 }
@@ -41,10 +45,14 @@ void uart_write(const char *text, size_t len)
     }
 }
 
+void uart_acknowledge(void)
+{
+    arch_mmio_write32(uart_base + UART_ICR, UART_INT_RX | UART_INT_TIMEOUT);
+}
+
 bool uart_read(char *byte)
 {
     if ((arch_mmio_read32(uart_base + UART_FR) & UART_FR_RX_EMPTY) != 0U) {
-        arch_mmio_write32(uart_base + UART_ICR, UART_INT_RX | UART_INT_TIMEOUT);
         return false;
     }
     *byte = (char)(arch_mmio_read32(uart_base + UART_DR) & 0xffU);

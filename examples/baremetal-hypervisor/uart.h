@@ -12,6 +12,9 @@ void uart_init(uintptr_t base);
 /* Raw bytes, as a terminal relay needs them. */
 void uart_write(const char *text, size_t len);
 
+/* The input interrupt was taken; before reading, or one that comes in between is lost. */
+void uart_acknowledge(void);
+
 /* @return false when no byte has arrived. */
 bool uart_read(char *byte);
 

@@ -35,65 +35,141 @@ counter() {
     sed -n "s/^hyp: report $2.* $3=\([0-9]*\).*/\1/p" "$1" | head -n 1
 }
 
-device_slot() {
-    case $1 in entropy) echo 'device slot=[0-9]* id=4' ;; disk) echo 'device slot=[0-9]* id=2' ;;
-    network) echo 'device slot=[0-9]* id=1' ;; console) echo 'device slot=[0-9]* id=3' ;; esac
-}
-
-# What the device side must have counted; prints the first complaint.
-device_side() {
-    local log=$1 device=$2 slot
-    slot=$(device_slot "$device")
-    [ "$(counter "$log" "$slot" negotiations)" ] || { echo "no report of the hypervisor"; return; }
-    [ "$(counter "$log" "$slot" faults)" = 0 ] || { echo "the device found guest faults"; return; }
-    [ "$(counter "$log" "$slot" needs_reset)" = 0 ] || { echo "the device needed a reset"; return; }
-    case $device in
-    disk) at_least "$log" disk flushes 1 && at_least "$log" disk discards 1 &&
-        at_least "$log" disk io_errors 1 ;;
-    network) at_least "$log" peer arp 1 && at_least "$log" peer icmp 3 && at_least "$log" peer udp 1 ;;
-    console) at_least "$log" console answers 1 && at_least "$log" console echoed 1 ;;
-    entropy) at_least "$log" entropy starved 1 && at_least "$log" entropy shortened 1 &&
-        at_least "$log" entropy bytes 65536 ;;
-    esac
+# Virtio device id, as the hypervisor's report names it.
+device_id() {
+    case $1 in network) echo 1 ;; disk) echo 2 ;; console) echo 3 ;; entropy) echo 4 ;; esac
 }
 
 at_least() {
     local value
     value=$(counter "$1" "$2" "$3")
-    [ "${value:-0}" -ge "$4" ] || { echo "device counted $3=${value:-nothing}"; return 1; }
+    [ "${value:-0}" -ge "$4" ] || { echo "the device side counted $3=${value:-nothing}"; return 1; }
+}
+
+at_most() {
+    local value
+    value=$(counter "$1" "$2" "$3")
+    [ "${value:-999999}" -le "$4" ] || { echo "the device side counted $3=${value:-nothing}"; return 1; }
+}
+
+# What the device side must have counted for device $2 in log $1; prints the first complaint.
+device_side() {
+    local log=$1 device
+    device="device slot=[0-9]* id=$(device_id "$2")"
+    at_least "$log" "$device" negotiations 1 && at_most "$log" "$device" faults 0 &&
+        at_most "$log" "$device" needs_reset 0 && at_most "$log" "$device" bad_accesses 0 || return
+    case $2 in
+    disk) at_least "$log" disk flushes 1 && at_least "$log" disk discards 1 &&
+        at_least "$log" disk io_errors 1 ;;
+    network) at_least "$log" peer arp 1 && at_least "$log" peer icmp 3 &&
+        at_least "$log" peer udp 4000 && at_most "$log" peer overheard 100 ;;
+    console) at_least "$log" console answers 5 && at_least "$log" console echoed 1048576 &&
+        at_least "$log" console blocked 1 ;;
+    entropy) at_least "$log" entropy bytes 65536 && at_least "$log" entropy shortened 1 &&
+        at_least "$log" entropy outages 1 ;;
+    esac
+}
+
+# The counters worth showing of device $2 in log $1.
+device_story() {
+    case $2 in
+    disk) story "$1" disk reads reads writes writes flushes flushes discards discards \
+        'write-zeroes' zeroes 'read errors' io_errors ;;
+    network) story "$1" network 'frames sent' tx_packets 'received' rx_packets \
+        'control commands' commands; story "$1" peer 'frames a third port overheard' overheard ;;
+    console) story "$1" console 'questions answered' answers 'bytes echoed' echoed \
+        'times held back' blocked ;;
+    entropy) story "$1" entropy bytes bytes 'answers cut short' shortened 'times dry' outages ;;
+    esac
+}
+
+# story LOG WHAT (TEXT COUNTER)...
+story() {
+    local log=$1 what=$2
+    shift 2
+    while [ $# -gt 1 ]; do
+        printf '%s %s, ' "$(counter "$log" "$what" "$2")" "$1"
+        shift 2
+    done
+}
+
+ROW=' %-8s %-7s %-15s %-52s %-6s %s\n'
+INDENT=34
+
+table_head() {
+    # shellcheck disable=SC2059
+    printf "$ROW" device ring 'Linux driver' workload result time
+    # shellcheck disable=SC2059
+    printf "$ROW" ------ ---- ------------ -------- ------ ----
+}
+
+seconds() {
+    printf '%d.%02d s' $(($1 / 1000)) $(($1 % 1000 / 10))
+}
+
+# A line below a row, wrapped.
+table_note() {
+    printf '%s: %s\n' "$1" "$2" | fold -s -w 70 | sed "s/^/$(printf '%*s' $INDENT '')/; s/ *$//"
 }
 
 # Print the row of device $3 over ring format $2 from log $1. @return 0 if it holds.
-table_row() {
-    local log=$1 ring=$2 device=$3 row driver bits workload result millis detail='' packed
+table_device() {
+    local log=$1 ring=$2 device=$3 row driver bits workload result millis lines story complaint=''
     row=$(sed -n "s/^AVPS-ROW $device|//p" "$log" | tail -n 1)
     if [ -z "$row" ]; then
-        printf ' %-8s %-7s %-14s %-54s %-6s %s\n' "$device" "$ring" - 'did not get that far' FAIL -
+        # shellcheck disable=SC2059
+        printf "$ROW" "$device" "$ring" - 'did not get that far' FAIL -
         return 1
     fi
     IFS='|' read -r driver bits workload result millis <<<"$row"
-    packed=$([ "$ring" = packed ] && echo 1 || echo 0)
-    [ "${bits:34:1}" = "$packed" ] || detail="rings are not $ring"
-    [ -n "$detail" ] || detail=$(device_side "$log" "$device")
-    [ -z "$detail" ] || result=FAIL
-    printf ' %-8s %-7s %-14s %-54s %-6s %d.%02d s\n' "$device" "$ring" "$driver" "${workload:0:54}" \
-        "$result" $((millis / 1000)) $((millis % 1000 / 10))
-    workload=${workload:54}
-    while [ -n "$workload" ]; do
-        printf ' %-31s %s\n' '' "${workload:0:54}"
-        workload=${workload:54}
-    done
-    printf ' %-31s features: %s\n' '' "$(feature_names "$device" "$bits")" | fold -s -w 100 |
-        sed '2,$s/^/                                /'
-    [ -z "$detail" ] || printf ' %-31s reason: %s\n' '' "$detail"
+    [ "${bits:34:1}" = "$([ "$ring" = packed ] && echo 1 || echo 0)" ] ||
+        complaint="the driver did not negotiate $ring rings"
+    [ -n "$complaint" ] || complaint=$(device_side "$log" "$device")
+    [ -z "$complaint" ] || result=FAIL
+    mapfile -t lines < <(fold -s -w 52 <<<"$workload")
+    # shellcheck disable=SC2059
+    printf "$ROW" "$device" "$ring" "$driver" "${lines[0]}" "$result" \
+        "$(seconds "$millis")"
+    [ ${#lines[@]} -lt 2 ] || printf "%${INDENT}s%s\n" '' "${lines[@]:1}"
+    table_note features "$(feature_names "$device" "$bits")"
+    story=$(device_story "$log" "$device")
+    table_note 'device side' "${story%, }"
+    [ -z "$complaint" ] || table_note 'not good' "$complaint"
     [ "$result" = ok ]
 }
 
-# How the guest ended; an orderly power-off is part of the result.
-table_end() {
-    local end
-    end=$(sed -n 's/^hyp: report end.* guest=\([a-z]*\).*/\1/p' "$1")
-    [ "$end" = off ] && return
-    printf ' %-8s %-7s %s\n' guest "$2" "did not power off cleanly (${end:-timeout}); log: $1"
-    return 1
+# All devices at once, over ring format $2.
+table_together() {
+    local driver bits workload result millis
+    IFS='|' read -r driver bits workload result millis \
+        < <(sed -n 's/^AVPS-ROW all|//p' "$1" | grep . || echo '-|-|all at once: did not get that far|FAIL|0')
+    # shellcheck disable=SC2059
+    printf "$ROW" all "$2" 'all four' "$workload" "$result" "$(seconds "$millis")"
+    table_note hypervisor "$(counter "$1" end irq_waited) times an interrupt waited for a list register"
+    [ "$result" = ok ]
+}
+
+# How the guest of log $1 ended; an orderly power-off is part of the result.
+guest_end() {
+    sed -n 's/^hyp: report end.* guest=\([a-z]*\).*/\1/p' "$1"
+}
+
+table_power_off() {
+    local end result=ok
+    end=$(guest_end "$1")
+    [ "$end" = off ] || result=FAIL
+    # shellcheck disable=SC2059
+    printf "$ROW" guest "$2" PSCI "powers itself off (seen: ${end:-nothing in time})" $result -
+    [ $result = ok ]
+}
+
+# A guest that touches an address where nothing is must be stopped, with a report.
+table_crash() {
+    local report result=ok
+    report=$(sed -n 's/^hyp: guest crashed: //p' "$1")
+    [ "$(guest_end "$1")" = crash ] && [[ $report == *ipa=0x000000000c000000* ]] || result=FAIL
+    # shellcheck disable=SC2059
+    printf "$ROW" guest - - 'stores to an address where nothing is: stopped' $result -
+    table_note hypervisor "${report:-no report}"
+    [ $result = ok ]
 }

@@ -55,4 +55,5 @@ stty -echo 2>/dev/null # what the hypervisor types must not come back to it
 . /tests/network.sh
 . /tests/console.sh
 . /tests/entropy.sh
+. /tests/together.sh
 echo AVPS-DONE
