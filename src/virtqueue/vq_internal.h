@@ -178,7 +178,9 @@ AVPS_INLINE enum avps_status ring_load16_acquire(const struct avps_vq *vq,
         *value = avps_arch_load16_acquire(area->fast + off);
         return AVPS_OK;
     }
-    return ring_load16_slow(vq, area, off, value);
+    const enum avps_status status = ring_load16_slow(vq, area, off, value);
+    avps_arch_fence_full(); /* a copy orders nothing by itself */
+    return status;
 }
 
 /*@ requires access_is_inside(vq, area, off, 2) && \valid(value);
