@@ -174,6 +174,77 @@ static void test_device_works_without_a_port(void **state)
     off();
 }
 
+/* Optional ops of the port, one by one. */
+static void test_device_works_with_a_port_without_ops(void **state)
+{
+    static const struct avps_event_ops no_events = {NULL, NULL, NULL};
+    static const struct avps_sys_ops no_sys = {NULL, NULL, NULL, NULL};
+    const struct avps_port port = {.event = &no_events, .sys = &no_sys};
+
+    test_driver_init(&d, TEST_MEM_REGIONS);
+    struct avps_device_config base =
+        test_driver_base(&d, test_fake_queues(0), TEST_FAKE_QUEUES, 256);
+    base.port = &port;
+    assert_int_equal(test_fake_init_with(&fake, &d, TEST_FAKE_ASYNC, &base), AVPS_OK);
+    if (test_is_packed(state)) {
+        test_driver_want(&d, AVPS_F_RING_PACKED);
+    }
+    test_driver_start(&d);
+    struct test_request r = {.out = {{"ping", 4}}, .in = {4}};
+    (void)test_driver_send(&d, 0, &r);
+    test_driver_kick(&d, 0);
+    (void)test_driver_poll(&d);
+    test_fake_complete(&fake, 0); /* would wake */
+    assert_int_equal(avps_device_now_ns(&fake.base), 0);
+    (void)test_driver_poll(&d);
+    assert_int_equal(queue_counters(0)->used, 1);
+    off();
+}
+
+static void test_device_works_with_a_model_without_ops(void **state)
+{
+    power_on(TEST_MEM_REGIONS, TEST_FAKE_BARE);
+    if (test_is_packed(state)) {
+        test_driver_want(&d, AVPS_F_RING_PACKED);
+    }
+    test_driver_want(&d, AVPS_F_RING_RESET);
+    test_driver_start(&d);
+    echo(0);
+    test_driver_kick(&d, 1); /* nobody wants what it supplies */
+    assert_int_equal(test_driver_poll(&d), AVPS_POLL_IDLE);
+    assert_true(test_driver_config(&d, 0, 8) == 0U);
+    test_driver_config_set(&d, 0, 8, UINT64_MAX);
+    assert_true(test_driver_config(&d, 0, 8) == 0U);
+    test_driver_set(&d, TEST_QUEUE_SEL, 0);
+    test_driver_set(&d, TEST_QUEUE_RESET, 1);
+    test_driver_start(&d);
+    echo(0);
+    off();
+}
+
+/* A device that no transport shows to a driver: every call is harmless. */
+static void test_device_is_harmless_without_a_transport(void **state)
+{
+    (void)state;
+    power_on(TEST_MEM_REGIONS, TEST_FAKE_SYNC);
+    const struct avps_transport_ops *transport = fake.base.transport;
+
+    fake.base.transport = NULL;
+    assert_int_equal(avps_poll(&fake.base, 1), AVPS_POLL_IDLE);
+    avps_device_notify(&fake.base, 0);
+    avps_device_flush(&fake.base, 0);
+    avps_device_write_status(&fake.base, 1);
+    avps_device_fault(&fake.base, AVPS_E_GUEST_DESC);
+    fake.base.status |= TEST_S_DRIVER_OK;
+    fake.base.status &= (uint8_t)~TEST_S_NEEDS_RESET;
+    avps_device_fault(&fake.base, AVPS_E_GUEST_DESC);
+    assert_int_equal(counters()->needs_reset, 2);
+    assert_int_equal(queue_counters(0)->interrupts, 0);
+    assert_int_equal(avps_reset(&fake.base), AVPS_OK);
+    fake.base.transport = transport;
+    off();
+}
+
 /* ---- features ---- */
 
 /* [core-2.1] [core-2.3] [feat-1.1] I27: exactly what can be served, closed under needs */
@@ -1332,6 +1403,57 @@ static void test_device_survives_a_hundred_resets_in_flight(void **state)
     off();
 }
 
+/* I17: with IN_ORDER, answered requests that wait for their turn are no reason to wait */
+static void test_device_reset_waits_only_for_what_is_not_answered(void **state)
+{
+    struct test_request r[3];
+
+    power_on(TEST_MEM_MAP, TEST_FAKE_ASYNC);
+    test_driver_want(&d, AVPS_F_IN_ORDER);
+    if (test_is_packed(state)) {
+        test_driver_want(&d, AVPS_F_RING_PACKED);
+    }
+    test_driver_start(&d);
+    for (size_t i = 0; i < 3U; i++) {
+        (void)send(0, &r[i]);
+    }
+    (void)test_driver_poll(&d);
+    test_fake_complete(&fake, 2);
+    test_fake_complete(&fake, 1);
+    assert_int_equal(test_mem_live_maps(&d.mem), 3);
+    fake.cancel_answer = AVPS_PENDING;
+    test_driver_set(&d, TEST_STATUS, 0);
+    assert_int_not_equal(test_driver_get(&d, TEST_STATUS), 0);
+    assert_int_equal(test_mem_live_maps(&d.mem), 1);
+    test_fake_complete(&fake, 0);
+    assert_int_equal(test_driver_get(&d, TEST_STATUS), 0);
+    assert_int_equal(test_mem_live_maps(&d.mem), 0);
+    fake.cancel_answer = AVPS_OK;
+    expect_recovery();
+    off();
+}
+
+/* I20: a request that turns out bad after it was kept latches like one refused at once */
+static void test_device_abandons_a_kept_request(void **state)
+{
+    struct test_request r[2];
+
+    run_on(state, TEST_MEM_MAP, TEST_FAKE_ASYNC);
+    (void)send(0, &r[0]);
+    (void)send(0, &r[1]);
+    (void)test_driver_poll(&d);
+    avps_device_abandon(&fake.base, fake.kept[1], AVPS_E_GUEST_SIZE);
+    fake.kept_count = 1;
+    assert_int_equal(test_mem_live_maps(&d.mem), 1);
+    assert_int_equal(test_driver_get(&d, TEST_STATUS), TEST_S_LIVE | TEST_S_NEEDS_RESET);
+    assert_int_equal(counters()->faults[AVPS_FAULT_SIZE], 1);
+    assert_int_equal(test_driver_get(&d, TEST_INTERRUPT_STATUS), 2);
+    expect_none(0);
+    expect_recovery();
+    assert_int_equal(test_mem_live_maps(&d.mem), 0);
+    off();
+}
+
 /* (d) row 24, I18, [core-5.1] [core-5.2] [mmio-1.10] [mmio-1.12] */
 static void test_device_queue_reset_cancels_its_requests_only(void **state)
 {
@@ -1894,6 +2016,9 @@ int main(void)
         cmocka_unit_test(test_device_takes_one_transport),
         cmocka_unit_test(test_device_tells_what_it_is),
         TEST_BOTH(test_device_works_without_a_port, NULL, NULL),
+        TEST_BOTH(test_device_works_with_a_port_without_ops, NULL, NULL),
+        TEST_BOTH(test_device_works_with_a_model_without_ops, NULL, NULL),
+        cmocka_unit_test(test_device_is_harmless_without_a_transport),
         cmocka_unit_test(test_device_offers_what_it_can_serve),
         cmocka_unit_test(test_device_withholds_features_and_what_needs_them),
         cmocka_unit_test(test_device_refuses_features_that_it_does_not_offer),
@@ -1952,6 +2077,8 @@ int main(void)
         TEST_BOTH(test_device_reset_happens_once_when_cancel_completes, NULL, NULL),
         TEST_BOTH(test_device_reset_by_the_embedder, NULL, NULL),
         TEST_BOTH(test_device_survives_a_hundred_resets_in_flight, NULL, NULL),
+        TEST_BOTH(test_device_reset_waits_only_for_what_is_not_answered, NULL, NULL),
+        TEST_BOTH(test_device_abandons_a_kept_request, NULL, NULL),
         TEST_BOTH(test_device_queue_reset_cancels_its_requests_only, NULL, NULL),
         TEST_BOTH(test_device_queue_reset_waits_for_the_back_end, NULL, NULL),
         TEST_BOTH(test_device_reset_overtakes_a_queue_reset, NULL, NULL),

@@ -247,6 +247,11 @@ static const struct avps_device_ops ops_of[] = {
     [TEST_FAKE_SUPPLY] = {FAKE_OPS, .features = fake_features, .queue_kind = fake_queue_kind,
                           .supply = fake_supply, .burst = fake_burst},
     [TEST_FAKE_STRICT] = {FAKE_OPS, .features = strict_features},
+    [TEST_FAKE_BARE] = {.device_id = TEST_FAKE_ID,
+                        .config_size = 8,
+                        .queue_kind = fake_queue_kind,
+                        .request = fake_request,
+                        .burst = fake_burst},
 };
 
 enum avps_status test_fake_init_with(struct test_fake *fake, struct test_driver *d,

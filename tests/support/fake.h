@@ -38,7 +38,8 @@ enum test_fake_kind {
     TEST_FAKE_SYNC,   /* queue 0 and 1 answered at once */
     TEST_FAKE_ASYNC,  /* requests are kept until test_fake_complete */
     TEST_FAKE_SUPPLY, /* queue 0 synchronous, queue 1 supply, queue 2 burst */
-    TEST_FAKE_STRICT  /* synchronous, PLAIN is required */
+    TEST_FAKE_STRICT, /* synchronous, PLAIN is required */
+    TEST_FAKE_BARE    /* requests and nothing else; queue 1 supply without an op */
 };
 
 struct test_fake {

@@ -894,6 +894,35 @@ static void test_ring_looks_again_after_asking_for_kicks(void **state)
     test_vq_free(q);
 }
 
+/* What a held-back notification asks again: only "off altogether" counts. */
+static void test_ring_tells_whether_the_driver_muted_it(void **state)
+{
+    for (int kind = 0; kind < TEST_MEM_KINDS; kind++) {
+        for (int event_idx = 0; event_idx < 2; event_idx++) {
+            struct test_vq *q = test_vq_new(state, (enum test_mem_kind)kind, 8);
+            q->config.event_idx = event_idx != 0;
+            assert_true(avps_vq_is_muted(&q->vq)); /* not live: nobody to tell */
+            test_vq_enable(q);
+            assert_false(avps_vq_is_muted(&q->vq));
+            test_ring_interrupts(&q->ring, false);
+            assert_int_equal(avps_vq_is_muted(&q->vq), q->config.packed || event_idx == 0);
+            test_ring_interrupts(&q->ring, true);
+            if (q->config.packed) {
+                test_ring_event(&q->ring, 3, true, 2); /* a position is no mute */
+            } else {
+                test_ring_used_event(&q->ring, 3);
+            }
+            assert_false(avps_vq_is_muted(&q->vq));
+            if (kind == TEST_MEM_COPY) { /* unknown wishes: not muted */
+                test_ring_interrupts(&q->ring, false);
+                test_fail_at(&q->mem.fail, 1, AVPS_E_IO);
+                assert_false(avps_vq_is_muted(&q->vq));
+            }
+            test_vq_free(q);
+        }
+    }
+}
+
 /* ---- bursts ---- */
 
 static void test_ring_moves_bursts(void **state)
@@ -1013,6 +1042,7 @@ int main(void)
         TEST_BOTH(test_ring_suppresses_kicks_while_it_works, NULL, NULL),
         TEST_BOTH(test_ring_asks_for_a_kick_at_its_own_position, NULL, NULL),
         TEST_BOTH(test_ring_looks_again_after_asking_for_kicks, NULL, NULL),
+        TEST_BOTH(test_ring_tells_whether_the_driver_muted_it, NULL, NULL),
         TEST_BOTH(test_ring_moves_bursts, NULL, NULL),
         TEST_BOTH(test_ring_burst_stops_at_a_bad_chain, NULL, NULL),
         TEST_BOTH(test_ring_burst_push_stops_at_a_foreign_chain, NULL, NULL),
