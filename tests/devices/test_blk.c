@@ -640,13 +640,13 @@ static void test_blk_gives_the_lifetime_of_its_medium(void **state)
     struct blk_test *t = blk_new(state, TEST_MEM_REGIONS);
     uint8_t bytes[6];
 
-    t->disk_config.lifetime = (struct avps_blk_lifetime){3, 11, 4};
+    t->disk_config.lifetime = (struct avps_blk_lifetime){3, 11, 11};
     blk_start(t);
     assert_true(test_driver_offers(&t->d, BLK_F_LIFETIME));
     assert_int_equal(blk_do(t, BLK_T_GET_LIFETIME, 0, NULL, 0, 6), BLK_OK);
     assert_int_equal(t->used_len, 7);
     test_driver_in(&t->d, &t->last, 0, bytes, 6);
-    assert_memory_equal(bytes, "\3\0\13\0\4\0", 6);
+    assert_memory_equal(bytes, "\3\0\13\0\13\0", 6);
     blk_free(t);
 }
 

@@ -288,8 +288,11 @@ static void test_blk_ignores_bad_writes_to_the_configuration(void **state)
             test_driver_config_set(&t->d, off, 1, 0xff);
         }
     }
+    test_driver_config_set(&t->d, CFG_WRITEBACK, 1, 0);
     test_driver_config_set(&t->d, CFG_WRITEBACK, 1, 2);
     test_driver_config_set(&t->d, CFG_WRITEBACK, 1, 0xff);
+    assert_int_equal(cfg8(t, CFG_WRITEBACK), 0);
+    test_driver_config_set(&t->d, CFG_WRITEBACK, 1, 1);
     test_driver_config_set(&t->d, CFG_CAPACITY, 8, UINT64_MAX);
     test_driver_config_set(&t->d, CFG_OPT_IO, 4, 0);
     blk_expect_all_fields(t);

@@ -1416,11 +1416,13 @@ static void test_blk_zones_live_on_from_a_saved_state(void **state)
     struct blk_test *to = zoned_managed(state);
 
     from->zoned.max_open = 2;
-    to->zoned.max_open = 2;
+    from->zoned.max_active = 2;
+    to->zoned = from->zoned;
+    to->zoned.zones = to->zones;
     blk_start(from);
-    assert_int_equal(zone_write(from, 8, 3, 1), BLK_OK);
-    assert_int_equal(zone_do(from, BLK_T_ZONE_OPEN, 2), BLK_OK);
     assert_int_equal(zone_write(from, 24, 8, 1), BLK_OK);
+    assert_int_equal(zone_write(from, 8, 3, 1), BLK_OK);
+    assert_int_equal(zone_do(from, BLK_T_ZONE_OPEN, 2), BLK_OK); /* both limits are reached */
     const size_t used = zoned_save(from);
     to->config.base.mem = &from->d.mem.handle;
     blk_init(to);
