@@ -252,8 +252,11 @@ static struct hash_tunnel hash_gre(const struct hash_packet *outer, uint32_t at)
 
     tunnel.inner = net_be16(outer->bytes + at + 2U);
     tunnel.at = at + 4U + (sum ? 4U : 0U) + (key ? 4U : 0U) + (sequence ? 4U : 0U);
-    tunnel.types = key || sequence ? VIRTIO_NET_HASH_TUNNEL_TYPE_GRE_2890
-                                   : VIRTIO_NET_HASH_TUNNEL_TYPE_GRE_2784;
+    if (key || sequence) {
+        tunnel.types = VIRTIO_NET_HASH_TUNNEL_TYPE_GRE_2890;
+    } else if (outer->addr_len == 4U) {
+        tunnel.types = VIRTIO_NET_HASH_TUNNEL_TYPE_GRE_2784;
+    }
     if (key && !sequence && !sum && tunnel.inner == ETH_BRIDGED) {
         tunnel.types |= VIRTIO_NET_HASH_TUNNEL_TYPE_NVGRE;
     }
