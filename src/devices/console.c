@@ -241,7 +241,7 @@ static void console_discard(struct avps_console *console, uint32_t id)
         avps_device_push(&console->base, queue, chain);
     }
     avps_device_flush(&console->base, queue);
-    avps_device_retry(&console->base, queue);
+    avps_device_retry(&console->base, queue); /* the loop asks for kicks again */
 }
 
 /* ---- control messages to the guest ---- */
@@ -717,7 +717,6 @@ enum avps_status avps_console_remove_port(struct avps_console *console, uint32_t
         return port == 0U ? AVPS_E_PARAM : status;
     }
     p->ops = NULL;
-    p->host_open = false;
     console_orphan(p);
     console_discard(console, port);
     console_send_all(console);
@@ -802,7 +801,8 @@ static void console_activate(struct avps_device *dev)
     }
 }
 
-/* Everything that the guest knew or asked for. The host side stays as it is. */
+/* Everything that the guest knew or asked for. The host side stays as it is; what belongs to a queue
+ * went with it. */
 static void console_reset(struct avps_device *dev)
 {
     struct avps_console *console = console_of(dev);
@@ -815,7 +815,6 @@ static void console_reset(struct avps_device *dev)
         port->ready = false;
         port->told_open = false;
         port->owed = 0;
-        port->sent = 0;
         console_set_guest_open(console, id, false);
     }
 }

@@ -336,6 +336,22 @@ static void test_console_close_returns_output_that_waits(void **state)
     assert_int_equal(avps_console_port_counters(&fx->con, 0)->discarded, 9);
 }
 
+/* While output is blocked kicks are off; the guest must not be left without. */
+static void test_console_close_asks_for_kicks_again(void **state)
+{
+    struct fixture *fx = *state;
+    struct test_ring *tx = &fx->d.ring[1];
+
+    fx->host[0].room = 0;
+    (void)put_output(fx, 1, "stuck", 5);
+    assert_true(test_ring_wants_kick(tx));
+    run(fx, 1);
+    assert_int_equal(avps_console_close(&fx->con, 0), AVPS_OK);
+    (void)test_driver_poll(&fx->d);
+    (void)put_output(fx, 1, "more", 4);
+    assert_true(test_ring_wants_kick(tx));
+}
+
 static void test_console_back_end_may_close_inside_its_output_op(void **state)
 {
     struct fixture *fx = *state;
@@ -773,8 +789,6 @@ static void test_console_queue_reset_forgets_a_partly_taken_buffer(void **state)
     fx->host[0].room = 3;
     (void)put_output(fx, 1, "abcdef", 6);
     run(fx, 1);
-    test_driver_set(&fx->d, TEST_QUEUE_SEL, 0);
-    test_driver_set(&fx->d, TEST_QUEUE_RESET, 1);
     test_driver_set(&fx->d, TEST_QUEUE_SEL, 1);
     test_driver_set(&fx->d, TEST_QUEUE_RESET, 1);
     assert_int_equal(test_driver_get(&fx->d, TEST_QUEUE_RESET), 0);
@@ -783,7 +797,23 @@ static void test_console_queue_reset_forgets_a_partly_taken_buffer(void **state)
     assert_true(test_driver_queue(&fx->d, 1, 16));
     write_output(fx, 1, "xyz");
     assert_host_has(&fx->host[0], "abcxyz");
-    assert_int_equal(give_input(fx, 0, "x"), 0); /* queue 0 is still away */
+}
+
+static void test_console_reset_of_the_input_queue_leaves_output_alone(void **state)
+{
+    struct fixture *fx = *state;
+
+    fx->host[0].room = 3;
+    const uint16_t id = put_output(fx, 1, "abcdef", 6);
+    run(fx, 1);
+    test_driver_set(&fx->d, TEST_QUEUE_SEL, 0);
+    test_driver_set(&fx->d, TEST_QUEUE_RESET, 1);
+    fx->host[0].room = UNLIMITED;
+    avps_console_output_ready(&fx->con, 0);
+    (void)test_driver_poll(&fx->d);
+    assert_returned(fx, 1, id);
+    assert_host_has(&fx->host[0], "abcdef");
+    assert_int_equal(give_input(fx, 0, "x"), 0);
     assert_true(test_driver_queue(&fx->d, 0, 16));
     const struct test_request r = put_buffer(fx, 0, 4);
     fx->host[0].input_when_ready = "x";
@@ -825,8 +855,10 @@ static void test_console_quiesce_holds_input_back(void **state)
     assert_int_equal(avps_quiesce(&fx->con.base), AVPS_OK);
     assert_int_equal(give_input(fx, 0, "x"), 0);
     (void)put_output(fx, 1, "held", 4);
+    run(fx, 0);
     run(fx, 1);
     assert_int_equal(fx->host[0].calls, 0);
+    assert_int_equal(fx->host[0].ready, 0);
     fx->host[0].input_when_ready = "x";
     avps_resume(&fx->con.base);
     (void)test_driver_poll(&fx->d);
@@ -959,6 +991,8 @@ int main(void)
         LIVE(test_console_resize_changes_the_configuration),
         LIVE(test_console_reset_forgets_a_partly_taken_buffer),
         LIVE(test_console_queue_reset_forgets_a_partly_taken_buffer),
+        LIVE(test_console_reset_of_the_input_queue_leaves_output_alone),
+        LIVE(test_console_close_asks_for_kicks_again),
         LIVE(test_console_suspends_at_once_while_output_is_blocked),
         LIVE(test_console_quiesce_holds_input_back),
         LIVE(test_console_saved_state_goes_on_at_the_byte_not_taken),

@@ -175,6 +175,7 @@ static void test_console_leaves_a_port_alone_that_the_driver_refused(void **stat
     tell(fx, 1, PORT_READY, 0);
     assert_told_nothing(fx);
     assert_int_equal(avps_console_counters(&fx->con)->refused, 1);
+    assert_int_equal(avps_console_counters(&fx->con)->ignored, 0);
     assert_int_equal(avps_console_remove_port(&fx->con, 1), AVPS_OK);
     assert_told(fx, 1, DEVICE_REMOVE, 1, NULL, 0);
 }
@@ -344,6 +345,20 @@ static void test_console_resizes_without_buffers_are_told_as_the_last(void **sta
     assert_int_equal(test_driver_config(&fx->d, 0, 2), 0x1234);
 }
 
+static void test_console_close_does_not_hide_a_resize(void **state)
+{
+    static const uint8_t size[] = {0xe8, 3, 0xe8, 3};
+    struct fixture *fx = *state;
+
+    exhaust_control_buffers(fx);
+    assert_int_equal(avps_console_resize(&fx->con, 0, 1000, 1000), AVPS_OK);
+    assert_int_equal(avps_console_close(&fx->con, 0), AVPS_OK);
+    give_control_buffers(fx, 4, 64);
+    assert_told(fx, 0, RESIZE, 0, size, 4);
+    assert_told(fx, 0, PORT_OPEN, 0, NULL, 0);
+    assert_told_nothing(fx);
+}
+
 static void test_console_messages_wait_for_buffers_one_at_a_time(void **state)
 {
     struct fixture *fx = *state;
@@ -433,6 +448,23 @@ static void test_console_new_port_does_not_get_output_for_the_old(void **state)
     tell(fx, 1, PORT_READY, 1);
     write_output(fx, 5, "new");
     assert_host_has(&fx->host[1], "finew");
+}
+
+static void test_console_new_port_is_not_asked_for_input_of_the_old(void **state)
+{
+    struct fixture *fx = *state;
+
+    assert_int_equal(give_input(fx, 1, "old"), 0);
+    assert_int_equal(avps_console_remove_port(&fx->con, 1), AVPS_OK);
+    assert_told(fx, 1, DEVICE_REMOVE, 1, NULL, 0);
+    add_port(fx, 1, NULL);
+    assert_told(fx, 1, DEVICE_ADD, 1, NULL, 0);
+    tell(fx, 1, PORT_READY, 1);
+    tell(fx, 1, PORT_OPEN, 1);
+    (void)put_buffer(fx, 4, 8);
+    run(fx, 4);
+    assert_int_equal(fx->host[1].ready, 0);
+    assert_true(avps_console_guest_is_open(&fx->con, 1));
 }
 
 static void test_console_plug_calls_refuse_misuse(void **state)
@@ -732,6 +764,10 @@ static void test_console_reset_starts_the_protocol_anew(void **state)
     assert_told(fx, 0, DEVICE_ADD, 1, NULL, 0);
     assert_told(fx, 1, DEVICE_ADD, 1, NULL, 0);
     assert_told_nothing(fx);
+    tell(fx, 1, PORT_READY, 1);
+    assert_told(fx, 1, PORT_NAME, 1, "org.example.bulk", 16);
+    assert_told(fx, 1, PORT_OPEN, 1, NULL, 0);
+    assert_told_nothing(fx);
 }
 
 static void test_console_control_queues_can_be_reset(void **state)
@@ -739,6 +775,9 @@ static void test_console_control_queues_can_be_reset(void **state)
     static const uint8_t size[] = {3, 0, 3, 0};
     struct fixture *fx = *state;
 
+    fx->host[0].room = 2;
+    const uint16_t id = put_output(fx, 1, "abcd", 4);
+    run(fx, 1);
     for (uint16_t queue = CTL_RX; queue <= CTL_TX; queue++) {
         test_driver_set(&fx->d, TEST_QUEUE_SEL, queue);
         test_driver_set(&fx->d, TEST_QUEUE_RESET, 1);
@@ -752,6 +791,11 @@ static void test_console_control_queues_can_be_reset(void **state)
     assert_told(fx, 0, RESIZE, 0, size, 4);
     tell(fx, 0, PORT_OPEN, 0);
     assert_int_equal(fx->host[0].closed, 1);
+    fx->host[0].room = UNLIMITED;
+    avps_console_output_ready(&fx->con, 0);
+    (void)test_driver_poll(&fx->d);
+    assert_returned(fx, 1, id);
+    assert_host_has(&fx->host[0], "abcd"); /* the place in the output is kept */
 }
 
 static size_t save(struct fixture *fx, uint8_t *image, size_t size)
@@ -931,6 +975,8 @@ static void test_console_load_refuses_port_states_without_multiport(void **state
     test_driver_reset(&fx->d);
     assert_true(test_driver_negotiate(&fx->d));
     const size_t early = save(fx, image, sizeof image);
+    (void)avps_reset(&fx->con.base);
+    assert_int_equal(avps_load(&fx->con.base, image, early), AVPS_OK);
     image[early - 4U - PORTS * 6U] = GUEST_OPEN;
     (void)avps_reset(&fx->con.base);
     assert_int_equal(avps_load(&fx->con.base, image, early), AVPS_E_PARAM);
@@ -965,6 +1011,8 @@ int main(void)
         UP(test_console_does_not_remove_what_it_did_not_add),
         TWO(test_console_removes_before_it_adds_again),
         TWO(test_console_new_port_does_not_get_output_for_the_old),
+        TWO(test_console_new_port_is_not_asked_for_input_of_the_old),
+        UP(test_console_close_does_not_hide_a_resize),
         UP(test_console_plug_calls_refuse_misuse),
         NEW(test_console_ignores_messages_before_device_ready),
         UP(test_console_ignores_messages_that_make_no_sense),
