@@ -399,6 +399,26 @@ static void test_net_filter_no_broadcast_is_stronger_than_all_multicast(void **s
     nic_free(n);
 }
 
+/* [net-15.18] [net-15.19] The filter comes first: what it drops no queue is looked for. */
+static void test_net_filter_drops_before_a_queue_is_chosen(void **state)
+{
+    struct nic *n = ctrl_new(state, TEST_MEM_REGIONS);
+
+    want(n, AVPS_F_RING_RESET);
+    nic_start(n);
+    test_driver_set(&n->d, TEST_QUEUE_SEL, 0);
+    test_driver_set(&n->d, TEST_QUEUE_RESET, 1); /* no queue is left to choose */
+    frame_fill(frame, 60, other, nic_peer, 1);
+    assert_true(nic_give(n, frame, 60));
+    assert_int_equal(avps_net_counters(&n->net, 0)->rx_filtered, 1);
+    assert_int_equal(avps_net_counters(&n->net, 0)->rx_no_queue, 0);
+    frame_fill(frame, 60, nic_mac, nic_peer, 1);
+    assert_true(nic_give(n, frame, 60));
+    assert_int_equal(avps_net_counters(&n->net, 0)->rx_filtered, 1);
+    assert_int_equal(avps_net_counters(&n->net, 0)->rx_no_queue, 1);
+    nic_free(n);
+}
+
 static void test_net_filter_a_mode_is_on_or_off(void **state)
 {
     struct nic *n = ctrl_new(state, TEST_MEM_REGIONS);
@@ -792,6 +812,7 @@ int main(void)
         TEST_BOTH(test_net_filter_no_multicast_is_stronger_than_all, NULL, NULL),
         TEST_BOTH(test_net_filter_no_unicast_is_stronger_than_all, NULL, NULL),
         TEST_BOTH(test_net_filter_no_broadcast_is_stronger_than_all_multicast, NULL, NULL),
+        TEST_BOTH(test_net_filter_drops_before_a_queue_is_chosen, NULL, NULL),
         TEST_BOTH(test_net_filter_a_mode_is_on_or_off, NULL, NULL),
         TEST_BOTH(test_net_filter_tables_are_in_force_when_the_command_is_back, NULL, NULL),
         TEST_BOTH(test_net_filter_tables_are_empty_after_a_reset, NULL, NULL),

@@ -209,6 +209,7 @@ static void test_net_hash_a_short_key_goes_on_with_zeroes(void **state)
     }
 }
 
+/* [net-x12] [net-x25] */
 static void test_net_hash_is_reported_for_ipv4(void **state)
 {
     struct nic *n = hash_start(state, ALL);

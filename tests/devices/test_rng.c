@@ -116,6 +116,7 @@ static void expect_waiting(void)
 
 /* ---- what it is ---- */
 
+/* [AVPS RNG-2] */
 static void test_rng_is_an_entropy_device(void **state)
 {
     (void)state;
