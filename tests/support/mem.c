@@ -161,6 +161,9 @@ static enum avps_status map_fill(const struct test_mem *mem, struct test_map *ma
         uint8_t *ptr = NULL;
 
         status = mem_find(mem, map->segs[i].gpa, access, &room, &ptr);
+        if (status == AVPS_OK && map->segs[i].len > TEST_RAM_SIZE + TEST_SECOND_SIZE) {
+            status = AVPS_E_GUEST_ADDR; /* more than any row of regions holds */
+        }
         if (status == AVPS_OK) {
             map->copies[i] = malloc(map->segs[i].len);
             assert_non_null(map->copies[i]);

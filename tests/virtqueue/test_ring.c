@@ -35,7 +35,7 @@ static void test_ring_sees_the_same_bytes_in_any_framing(void **state)
             table[count].gpa = test_mem_alloc(&q->mem, frames[f][count], 1);
             table[count].len = frames[f][count];
             table[count].flags = 0;
-            test_mem_put(&q->mem, table[count].gpa, "hello, world" + off, frames[f][count]);
+            test_mem_put(&q->mem, table[count].gpa, &"hello, world"[off], frames[f][count]);
             off += frames[f][count];
         }
         (void)test_ring_add(&q->ring, table, count);
