@@ -34,17 +34,18 @@ install_host_packages() {
     progress "installing ${missing[*]}"
     as_root apt-get update -qq >>"$LOG" 2>&1 || true # a broken third-party source is not our problem
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        "${missing[@]}" >>"$LOG" 2>&1 || die "apt-get install failed, see $LOG"
+        -o DPkg::Lock::Timeout=120 "${missing[@]}" >>"$LOG" 2>&1 || die "apt-get install failed, see $LOG"
 }
 
 # apt for a foreign architecture with state of its own: the machine's dpkg and apt stay as they are.
 apt_arm64() {
     local tool=$1
     shift
-    "$tool" -o Dir::State="$CACHE/apt/state" -o Dir::State::lists="$CACHE/apt/lists" \
+    timeout 240 "$tool" -o Dir::State="$CACHE/apt/state" -o Dir::State::lists="$CACHE/apt/lists" \
         -o Dir::State::status=/dev/null -o Dir::Cache="$CACHE/apt/cache" \
         -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o Acquire::Languages=none \
-        -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Retries=3 "$@"
+        -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Retries=3 \
+        -o Acquire::http::Timeout=30 "$@"
 }
 
 # Name of the package that the kernel meta package stands for; nothing if it is not available.
@@ -53,9 +54,9 @@ kernel_behind() {
         sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -n 1
 }
 
-# Write "package version sha256" lines to $1.
+# Write "package version sha256" lines to $1, the kernel first.
 resolve_packages() {
-    local meta kernel='' package
+    local meta kernel=''
     mkdir -p "$CACHE/apt/state" "$CACHE/apt/lists/partial" "$CACHE/apt/cache/archives/partial"
     progress "looking up the arm64 packages"
     apt_arm64 apt-get update -qq >>"$LOG" 2>&1 || true # judged by what can be found afterwards
@@ -64,12 +65,10 @@ resolve_packages() {
         [ -n "$kernel" ] && break
     done
     [ -n "$kernel" ] || return 1
-    for package in "$kernel" "${GUEST_PACKAGES[@]}"; do
-        apt_arm64 apt-cache show --no-all-versions "$package" 2>>"$LOG" | awk '
-            /^Package: / { name = $2 } /^Version: / { version = $2 } /^SHA256: / { sum = $2 }
-            END { if (sum == "") exit 1; print name, version, sum }' || return 1
-    done >"$1.new"
-    mv "$1.new" "$1"
+    apt_arm64 apt-cache show --no-all-versions "$kernel" "${GUEST_PACKAGES[@]}" 2>>"$LOG" | awk '
+        /^Package: / { name = $2 } /^Version: / { version = $2 }
+        /^SHA256: / { print name, version, $2 }' >"$1.new"
+    [ "$(wc -l <"$1.new")" -eq $((1 + ${#GUEST_PACKAGES[@]})) ] && mv "$1.new" "$1"
 }
 
 # Unpack one package file into $2, the kernel without the modules that are not needed.
@@ -91,12 +90,15 @@ unpack_package() {
 
 # Download what $1 lists and unpack it into the folder $2.
 fetch_packages() {
-    local name version sum file work=$2.new
+    local name version sum file work=$2.new wanted=()
     rm -rf "$work"
     mkdir -p "$work/debs" "$work/root"
     while read -r name version sum; do
-        progress "downloading $name $version (arm64)"
-        (cd "$work/debs" && apt_arm64 apt-get download -qq "$name=$version") >>"$LOG" 2>&1 || return 1
+        wanted+=("$name=$version")
+    done <"$1"
+    progress "downloading ${wanted[0]} and ${#GUEST_PACKAGES[@]} small packages for arm64"
+    (cd "$work/debs" && apt_arm64 apt-get download -qq "${wanted[@]}") >>"$LOG" 2>&1 || return 1
+    while read -r name version sum; do
         file=("$work/debs/${name}"_*.deb)
         echo "$sum  ${file[0]}" | sha256sum --check --quiet >>"$LOG" 2>&1 || return 1
         unpack_package "${file[0]}" "$work/root" || return 1
