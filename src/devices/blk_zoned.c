@@ -600,7 +600,7 @@ static bool zones_fit_capacity(const struct avps_blk *blk)
 
     if (zoned->zones == NULL || zoned->zone_sectors == 0U ||
         zoned->write_granularity % AVPS_BLK_SECTOR != 0U || zoned->zone_sectors % sectors != 0U ||
-        zoned->zone_count == 0U || blk->capacity == 0U) {
+        blk->capacity == 0U) {
         return false;
     }
     return zoned->zone_count == (blk->capacity - 1U) / zoned->zone_sectors + 1U;

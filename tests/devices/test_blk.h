@@ -168,6 +168,9 @@ static inline void blk_asynchronous(struct blk_test *t)
 static inline void blk_init(struct blk_test *t)
 {
     assert_int_equal(avps_sim_ramdisk_init(&t->disk, &t->disk_config), AVPS_OK);
+    (void)memset(&t->blk, 0xee, sizeof t->blk); /* storage need not be clean */
+    (void)memset(t->requests, 0xee, sizeof t->requests);
+    (void)memset(t->queues, 0xee, sizeof t->queues);
     assert_int_equal(avps_blk_init(&t->blk, &t->config), AVPS_OK);
     avps_sim_ramdisk_attach(&t->disk, &t->blk);
     test_driver_attach(&t->d, &t->blk.base);

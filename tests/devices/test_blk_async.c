@@ -254,6 +254,19 @@ static void test_blk_drops_the_second_answer(void **state)
     blk_free(t);
 }
 
+static void test_blk_drops_an_answer_to_what_was_done_at_once(void **state)
+{
+    struct blk_test *t = blk_new(state, TEST_MEM_REGIONS);
+
+    blk_start(t);
+    assert_int_equal(blk_do(t, BLK_T_FLUSH, 0, NULL, 0, 0), BLK_OK);
+    avps_blk_done(&t->blk, t->log[0].token, AVPS_E_IO);
+    assert_int_equal(blk_late_events(t), 1);
+    assert_int_equal(avps_blk_counters(&t->blk, 0)->late, 1);
+    blk_still_works(t);
+    blk_free(t);
+}
+
 /* ---- reset ---- */
 
 /* [core-3.2] With a back end that can cancel, at once; nothing touches memory afterwards. */
@@ -712,6 +725,7 @@ int main(void)
         TEST_BOTH(test_blk_takes_an_answer_from_inside_submit, NULL, NULL),
         TEST_BOTH(test_blk_drops_answers_that_name_nothing, NULL, NULL),
         TEST_BOTH(test_blk_drops_the_second_answer, NULL, NULL),
+        TEST_BOTH(test_blk_drops_an_answer_to_what_was_done_at_once, NULL, NULL),
         TEST_BOTH(test_blk_reset_cancels_requests_in_flight, NULL, NULL),
         TEST_BOTH(test_blk_reset_waits_for_a_back_end_that_cannot_cancel, NULL, NULL),
         TEST_BOTH(test_blk_reset_does_not_go_on_with_a_request, NULL, NULL),
