@@ -127,14 +127,15 @@ struct avps_request {
 
 /** One virtqueue of a device. Private; the storage is the caller's. */
 struct avps_queue {
-    struct avps_queue_regs regs;           /**< What the driver wrote. */
-    struct avps_vq vq;                     /**< The activated queue. */
-    atomic_bool kicked;                    /**< Work may be there. */
-    atomic_uint kicks;                     /**< Doorbells not yet counted. */
-    struct avps_request *first;            /**< Oldest request in flight. */
-    struct avps_request *last;             /**< Newest. */
-    struct avps_queue_counters counters;   /**< Counters. */
-    struct avps_chain scratch;             /**< Chain of the request being served. */
+    struct avps_queue_regs regs;         /**< What the driver wrote. */
+    struct avps_mem mem;                 /**< Its own handle: queues share nothing that changes. */
+    struct avps_vq vq;                   /**< The activated queue. */
+    atomic_bool kicked;                  /**< Work may be there. */
+    atomic_uint kicks;                   /**< Doorbells not yet counted. */
+    struct avps_request *first;          /**< Oldest request in flight. */
+    struct avps_request *last;           /**< Newest. */
+    struct avps_queue_counters counters; /**< Counters. */
+    struct avps_chain scratch;           /**< Chain of the request being served. */
     struct avps_seg segs[AVPS_CHAIN_SEGS]; /**< Its segments. */
 };
 

@@ -557,8 +557,10 @@ enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index
                                          const struct avps_vq_config *config)
 {
     struct avps_queue *queue = &dev->queues[index];
+
+    queue->mem = dev->mem;
     const enum avps_status status = config->size <= dev->queue_size_max
-                                        ? avps_vq_enable(&queue->vq, &dev->mem, config)
+                                        ? avps_vq_enable(&queue->vq, &queue->mem, config)
                                         : AVPS_E_GUEST_SIZE;
 
     if (status != AVPS_OK) {
