@@ -188,7 +188,8 @@ struct avps_device {
 enum avps_poll_result {
     AVPS_POLL_IDLE,   /**< Nothing to do until a kick or a wake. */
     AVPS_POLL_MORE,   /**< The budget ran out: call again. */
-    AVPS_POLL_PENDING /**< Requests are in flight in a back end; a wake will come. */
+    AVPS_POLL_PENDING /**< Requests are in flight in a back end, and a wake will come; or your memory
+                           ops answered AVPS_AGAIN or AVPS_E_IO: poll again when they can do more. */
 };
 
 /** A doorbell rang. O(1), lock-free, calls nothing: any context, any CPU, also an interrupt.
