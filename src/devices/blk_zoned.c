@@ -3,8 +3,8 @@
  * the write pointer -> pieces of a range -> zone requests -> reset, state, init.
  *
  * The back end knows nothing of zones. What lies at or above a write pointer is never read from it:
- * the driver gets zeroes [blk-2.35] [blk-2.36]. The write pointer moves when a write is accepted,
- * so that writes may be queued, and stays there if the write fails. */
+ * the driver gets zeroes. The write pointer moves when a write is accepted, so that writes may be
+ * queued, and stays there if the write fails. */
 #include "devices/blk_internal.h"
 
 struct virtio_blk_zone_report {
@@ -277,7 +277,8 @@ static enum blk_step zone_issue(struct avps_blk_request *req, struct avps_blk_ra
     return BLK_STEP_ISSUE;
 }
 
-/* Read what was written; zeroes for the rest. `count` sectors lie in the zone. */
+/* Read what was written; zeroes for the rest [blk-2.35] [blk-2.36]. `count` sectors lie in the
+ * zone. */
 static enum blk_step zone_step_read(struct avps_blk_request *req, struct avps_blk_range *range,
                                     const struct avps_blk_zone *zone, uint32_t count,
                                     uint8_t *result)

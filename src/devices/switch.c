@@ -391,7 +391,7 @@ static void switch_flood(struct avps_switch *sw, const struct switch_frame *fram
     sw->ports[frame->from].counters.unsent += sent ? 0U : 1U;
 }
 
-/* One frame that came in: judge, learn, send. */
+/* [AVPS NET-4] One frame that came in: judge, learn, send. */
 static void switch_forward(struct avps_switch *sw, const uint8_t *l2, struct switch_frame *frame)
 {
     struct avps_switch_port *port = &sw->ports[frame->from];
@@ -619,6 +619,7 @@ static bool switch_rate_is_valid(const struct avps_switch *sw,
            (config->burst != 0U && sw->port.sys != NULL && sw->port.sys->now_ns != NULL);
 }
 
+/* [AVPS NET-4] */
 enum avps_status avps_switch_connect(struct avps_switch *sw, uint16_t port,
                                      const struct avps_switch_port_config *config)
 {
