@@ -294,6 +294,11 @@ static void test_enable_disabled_queue_touches_nothing(void **state)
         const unsigned int reads = q->mem.reads;
         test_mem_freeze(&q->mem);
         assert_int_equal(test_vq_pop(q, 0), AVPS_E_STATE);
+        q->chain[0].id = 0;
+        assert_int_equal(avps_vq_push(&q->vq, &q->chain[0]), AVPS_E_STATE);
+        avps_vq_unpop(&q->vq, &q->chain[0]);
+        avps_vq_drop(&q->vq, &q->chain[0]);
+        assert_int_equal(q->vq.in_flight, 0);
         assert_false(avps_vq_has_work(&q->vq));
         avps_vq_suppress(&q->vq);
         assert_int_equal(q->mem.reads, reads);
