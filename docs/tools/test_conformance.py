@@ -106,8 +106,12 @@ class ProjectTest(unittest.TestCase):
 
     def test_clause_without_code_or_test_is_reported(self):
         self.put("docs/spec/clauses.tsv", CLAUSES + "blk-2.5\t5.2.6.2\tMUST\t0\tmore\n")
-        expected = ["blk-2.5: no code is tagged with it", "blk-2.5: no test is tagged with it"]
+        expected = ["blk-2.5: no function is tagged with it", "blk-2.5: no test is tagged with it"]
         self.assertEqual(self.problems(), expected)
+
+    def test_a_files_opening_comment_is_too_vague(self):
+        self.put("src/x.c", CODE.replace("[blk-2.3]", "").replace("SPDX", "[blk-2.3]"))
+        self.assertEqual(self.problems(), ["blk-2.3: no function is tagged with it"])
 
     def test_reason_settles_a_clause_but_excludes_tags(self):
         self.put("docs/spec/clauses.tsv", CLAUSES + "blk-2.5\t5.2.6.2\tMUST\t0\tmore\n")
