@@ -287,10 +287,11 @@ def avps_page(clauses):
     """docs/avps.md"""
     what = (
         "Requirements of the Automotive Virtual Platform Specification (AVPS) v2.0 on\n"
-        "conformance, boot, block, network, entropy and console, and where each is met. The ids are\n"
-        "local to this project: the published requirement numbers and the exact wording were not at\n"
-        "hand, so keyword and paraphrase rest on public drafts, or are unverified (column `basis` of\n"
-        "`docs/spec/avps.tsv`), and want checking against the published text."
+        "conformance, boot, block, network, entropy and console, and where each is met. The\n"
+        "ids are local to this project: the published requirement numbers and the exact\n"
+        "wording were not at hand, so keyword and paraphrase rest on public drafts, or are\n"
+        "unverified (column `basis` of `docs/spec/avps.tsv`), and want checking against the\n"
+        "published text."
     )
     return intro("AVPS requirements", what, clauses) + "\n" + table(clauses) + "\n"
 
