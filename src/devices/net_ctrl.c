@@ -179,7 +179,7 @@ static void ctrl_steer_auto(struct avps_net *net, uint16_t pairs)
     avps_net_update_hash(net);
 }
 
-/* [net-10.2] */
+/* [net-10.2] [net-x20] */
 static bool ctrl_pairs_set(struct avps_net *net, struct ctrl_call *call)
 {
     uint16_t pairs = 0;

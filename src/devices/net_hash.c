@@ -47,10 +47,23 @@
 
 /* ---- Toeplitz ---- */
 
-/* For every set bit of the input the 32 key bits at its place; beyond the key there are zeroes. */
+/* The 32 key bits at the place of each set bit of `byte`; `window` holds 40 of them. */
+static uint32_t hash_byte(uint64_t window, uint8_t byte)
+{
+    uint32_t hash = 0;
+
+    for (uint32_t bit = 0; bit < 8U; bit++) {
+        if (((uint32_t)byte >> (7U - bit) & 1U) != 0U) {
+            hash ^= (uint32_t)(window >> (8U - bit));
+        }
+    }
+    return hash;
+}
+
+/* Beyond the key there are zeroes. */
 uint32_t avps_net_toeplitz(const uint8_t *key, uint32_t key_len, const uint8_t *bytes, uint32_t len)
 {
-    uint64_t window = 0; /* the next 32 bits of the key, and behind them 8 more */
+    uint64_t window = 0;
     uint32_t hash = 0;
 
     for (uint32_t i = 0; i < 4U; i++) {
@@ -58,11 +71,7 @@ uint32_t avps_net_toeplitz(const uint8_t *key, uint32_t key_len, const uint8_t *
     }
     for (uint32_t i = 0; i < len; i++) {
         window = window << 8 | (i + 4U < key_len ? key[i + 4U] : 0U);
-        for (uint32_t bit = 0; bit < 8U; bit++) {
-            if ((bytes[i] >> (7U - bit) & 1U) != 0U) {
-                hash ^= (uint32_t)(window >> (8U - bit));
-            }
-        }
+        hash ^= hash_byte(window, bytes[i]);
     }
     return hash;
 }
@@ -380,7 +389,7 @@ static struct net_hash hash_compute(const struct avps_net *net, const struct has
 {
     struct net_hash hash = {0, VIRTIO_NET_HASH_REPORT_NONE};
     uint8_t input[36];
-    const uint32_t n = packet->addr_len;
+    const size_t n = packet->addr_len;
 
     if (n == 0U) {
         return hash;
@@ -399,8 +408,8 @@ static struct net_hash hash_compute(const struct avps_net *net, const struct has
     if (ports) {
         (void)memcpy(input + 2U * n, packet->bytes + packet->payload, 4);
     }
-    hash.value =
-        avps_net_toeplitz(net->rss.key, net->rss.key_len, input, 2U * n + (ports ? 4U : 0U));
+    hash.value = avps_net_toeplitz(net->rss.key, net->rss.key_len, input,
+                                   (uint32_t)(2U * n + (ports ? 4U : 0U)));
     return hash;
 }
 

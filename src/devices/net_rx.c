@@ -587,6 +587,14 @@ static void rx_close(struct rx_ring *ring)
     ring->have = 0;
 }
 
+/* A port that could not give what is there is asked again without a kick. */
+static void rx_look_again(const struct rx_ring *ring)
+{
+    if (ring->last != AVPS_EMPTY) {
+        avps_device_retry(&ring->net->base, ring->queue);
+    }
+}
+
 /* Frames of one queue, as many as its buffers allow. @return frames dealt with. */
 static uint32_t rx_run(struct avps_net *net, uint16_t pair, const struct avps_net_frame *frames,
                        struct rx_item *items, uint32_t count)
@@ -601,9 +609,7 @@ static uint32_t rx_run(struct avps_net *net, uint16_t pair, const struct avps_ne
             items[done].drop ? RX_DROPPED : rx_place(&ring, &frames[done], &items[done]);
 
         if (result == RX_DRY) {
-            if (ring.last != AVPS_EMPTY) { /* the port could not give what is there */
-                avps_device_retry(&net->base, ring.queue);
-            }
+            rx_look_again(&ring);
             break;
         }
         if (result == RX_SPLIT || result == RX_BROKEN) {
@@ -715,29 +721,38 @@ static uint32_t rx_run_length(const struct rx_item *items, uint32_t count, uint1
     return n;
 }
 
+/* The next frames that go to one queue. @return frames dealt with; 0: the ring is short. */
+static uint32_t rx_step(struct avps_net *net, const struct avps_net_frame *frames,
+                        struct rx_item *items, uint32_t count)
+{
+    uint16_t target = NET_STEER;
+    const uint32_t n = rx_run_length(items, count, &target);
+
+    if (target == NET_STEER) {
+        return n;
+    }
+    const uint32_t ran = rx_run(net, target, frames, items, n);
+    if (ran != 0U || rx_is_blocked(net, target)) {
+        return ran;
+    }
+    return 1;
+}
+
 /* At most RX_GROUP frames. @return frames dealt with. */
 static uint32_t rx_group(struct avps_net *net, uint16_t pair, const struct avps_net_frame *frames,
                          uint32_t count)
 {
     struct rx_item items[RX_GROUP];
     uint32_t done = 0;
+    uint32_t step = 1;
 
+    (void)memset(items, 0, sizeof items);
     for (uint32_t i = 0; i < count; i++) {
         rx_prepare(net, &frames[i], pair, &items[i]);
     }
-    while (done < count) {
-        uint16_t target = NET_STEER;
-        const uint32_t n = rx_run_length(&items[done], count - done, &target);
-        const uint32_t ran =
-            target == NET_STEER ? n : rx_run(net, target, &frames[done], &items[done], n);
-
-        done += ran;
-        if (ran < n) {
-            if (rx_is_blocked(net, target)) {
-                break;
-            }
-            done++;
-        }
+    while (done < count && step != 0U) {
+        step = rx_step(net, &frames[done], &items[done], count - done);
+        done += step;
     }
     return done;
 }

@@ -194,6 +194,31 @@ static void tx_learn_flow(struct avps_net *net, uint16_t pair, const struct avps
     }
 }
 
+static void tx_prefetch(const struct avps_net_tx *tx)
+{
+    for (uint32_t i = 0; i < tx->chain_count; i++) {
+        if (tx->chains[i].readable_segs != 0U && tx->chains[i].segs[0].ptr != NULL) {
+            NET_PREFETCH(tx->chains[i].segs[0].ptr);
+        }
+    }
+}
+
+/* Judge chain `index` of the burst; a good one becomes the next packet. */
+static void tx_accept(struct avps_net *net, uint16_t pair, uint32_t index)
+{
+    struct avps_net_tx *tx = &net->pairs[pair].tx;
+    struct avps_net_packet *packet = &tx->packets[tx->packet_count];
+    const enum tx_verdict verdict = tx_parse(net, pair, &tx->chains[index], packet);
+
+    tx->verdict[index] = (uint8_t)verdict;
+    if (verdict == TX_GOOD) {
+        tx->origin[tx->packet_count++] = (uint16_t)index;
+        if (net->steering == AVPS_NET_STEER_AUTO) {
+            tx_learn_flow(net, pair, packet);
+        }
+    }
+}
+
 /* Take up to `max` chains and look at their headers. Nothing may be held before. */
 static enum avps_status tx_collect(struct avps_net *net, uint16_t pair, uint32_t max)
 {
@@ -202,23 +227,10 @@ static enum avps_status tx_collect(struct avps_net *net, uint16_t pair, uint32_t
         avps_device_pop_burst(&net->base, net_tx_queue(pair), tx->chains,
                               max < AVPS_BURST_MAX ? max : AVPS_BURST_MAX, &tx->chain_count);
 
-    for (uint32_t i = 0; i < tx->chain_count; i++) {
-        if (tx->chains[i].readable_segs != 0U && tx->chains[i].segs[0].ptr != NULL) {
-            NET_PREFETCH(tx->chains[i].segs[0].ptr);
-        }
-    }
+    tx_prefetch(tx);
     tx->packet_count = 0;
     for (uint32_t i = 0; i < tx->chain_count; i++) {
-        struct avps_net_packet *packet = &tx->packets[tx->packet_count];
-        const enum tx_verdict verdict = tx_parse(net, pair, &tx->chains[i], packet);
-
-        tx->verdict[i] = (uint8_t)verdict;
-        if (verdict == TX_GOOD) {
-            tx->origin[tx->packet_count++] = (uint16_t)i;
-            if (net->steering == AVPS_NET_STEER_AUTO) {
-                tx_learn_flow(net, pair, packet);
-            }
-        }
+        tx_accept(net, pair, i);
     }
     return status;
 }
@@ -306,30 +318,34 @@ static bool tx_rearm(struct avps_net *net, uint16_t queue, enum avps_status stat
     return !net->base.paused && avps_device_starve(&net->base, queue);
 }
 
+/* One burst. @return whether to go on; `*budget` is what is left. */
+static bool tx_round(struct avps_net *net, uint16_t pair, uint32_t *budget)
+{
+    struct avps_net_tx *tx = &net->pairs[pair].tx;
+    const enum avps_status status = tx_collect(net, pair, *budget);
+    const uint32_t chains = tx->chain_count;
+
+    if (chains == 0U) {
+        (*budget)--;
+        return tx_rearm(net, net_tx_queue(pair), status);
+    }
+    *budget -= chains;
+    (void)tx_finish(net, pair, tx_transmit(net, pair));
+    return !tx->blocked;
+}
+
 bool avps_net_tx_run(struct avps_device *dev, uint16_t queue, uint32_t *budget)
 {
     struct avps_net *net = net_of(dev);
     const uint16_t pair = (uint16_t)(queue / 2U);
-    struct avps_net_tx *tx = &net->pairs[pair].tx;
 
-    if (pair >= net_pairs_usable(net) || net->ops->transmit == NULL || tx->blocked) {
+    if (pair >= net_pairs_usable(net) || net->ops->transmit == NULL ||
+        net->pairs[pair].tx.blocked) {
         return false;
     }
     avps_vq_suppress(&dev->queues[queue].vq);
     while (*budget != 0U) {
-        const enum avps_status status = tx_collect(net, pair, *budget);
-        const uint32_t chains = tx->chain_count;
-
-        if (chains == 0U) {
-            if (!tx_rearm(net, queue, status)) {
-                return false;
-            }
-            (*budget)--;
-            continue;
-        }
-        (void)tx_finish(net, pair, tx_transmit(net, pair));
-        *budget -= chains;
-        if (tx->blocked) {
+        if (!tx_round(net, pair, budget)) {
             return false;
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Learning switch: address table -> what may come in -> one frame out of a port -> forwarding ->
- * the two kinds of ports -> connection, init. */
+/* Learning switch [AVPS NET-4]: address table -> what may come in -> one frame out of a port ->
+ * forwarding -> the two kinds of ports -> connection, init. */
 #include "avps/switch.h"
 
 #include "devices/net_internal.h"
@@ -485,7 +485,7 @@ static enum avps_status switch_transmit(void *ctx, uint16_t pair,
     struct avps_switch *sw = port->owner;
 
     (void)pair;
-    (void)taken; /* all of them */
+    *taken = count; /* a full receiver loses frames, it does not hold up the sender */
     if (sw->busy || !port->connected) {
         port->counters.nested += count;
         return AVPS_OK;

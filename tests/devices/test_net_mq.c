@@ -404,7 +404,7 @@ static void test_net_rss_bad_parameters_are_refused(void **state)
     nic_free(n);
 }
 
-/* The last command decides about the mode. */
+/* [net-x16] [net-x17] Both modes are there; the last command decides. */
 static void test_net_rss_and_automatic_steering_replace_each_other(void **state)
 {
     struct nic *n = mq_start(state, 3);

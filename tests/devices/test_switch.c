@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Learning switch: two guests and two host ports; learning, flooding, filters, VLANs, rates,
- * offloads, memory contracts. [AVPS NET-4] */
+ * offloads, memory contracts. */
 #include "avps/switch.h"
 #include "devices/test_net.h"
 
@@ -159,6 +159,7 @@ static unsigned int receivers(void)
 
 /* ---- learning ---- */
 
+/* [AVPS NET-4] */
 static void test_switch_floods_what_it_does_not_know_and_learns(void **state)
 {
     uint16_t port = 99;
@@ -463,6 +464,7 @@ static void put_tag(uint8_t *bytes, uint16_t tci)
     frame_put16(bytes + 14, tci);
 }
 
+/* [AVPS NET-4] Two networks on one switch. */
 static void test_switch_access_ports_of_one_vlan_see_each_other(void **state)
 {
     lan_new(state);
