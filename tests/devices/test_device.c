@@ -1516,6 +1516,26 @@ static void test_device_queue_reset_waits_for_the_back_end(void **state)
     }
 }
 
+/* A cancel that completes everything on the spot resets the queue once. */
+static void test_device_queue_reset_happens_once_when_cancel_completes(void **state)
+{
+    struct test_request r[2];
+
+    run(state, TEST_FAKE_ASYNC);
+    (void)send(0, &r[0]);
+    (void)send(0, &r[1]);
+    (void)test_driver_poll(&d);
+    const unsigned int resets = fake.queue_resets[0];
+    fake.cancel_completes = true;
+    test_driver_set(&d, TEST_QUEUE_SEL, 0);
+    test_driver_set(&d, TEST_QUEUE_RESET, 1);
+    assert_int_equal(test_driver_get(&d, TEST_QUEUE_RESET), 0);
+    assert_int_equal(fake.queue_resets[0], resets + 1U);
+    expect_none(0);
+    expect_recovery();
+    off();
+}
+
 /* A full reset overtakes a queue reset that waits. */
 static void test_device_reset_overtakes_a_queue_reset(void **state)
 {
@@ -1784,6 +1804,7 @@ static void test_device_quiesces_and_resumes(void **state)
     expect_used(0, first, 4);
     assert_int_equal(test_driver_get(&d, TEST_INTERRUPT_STATUS), 1);
     test_driver_kick(&d, 0);
+    test_driver_kick(&d, 1); /* a ring that asks for kicks must not be told otherwise now */
     test_mem_freeze(&d.mem);
     (void)test_driver_poll(&d);
     assert_int_equal(test_mem_changed(&d.mem, NULL, 0), 0);
@@ -2081,6 +2102,7 @@ int main(void)
         TEST_BOTH(test_device_abandons_a_kept_request, NULL, NULL),
         TEST_BOTH(test_device_queue_reset_cancels_its_requests_only, NULL, NULL),
         TEST_BOTH(test_device_queue_reset_waits_for_the_back_end, NULL, NULL),
+        TEST_BOTH(test_device_queue_reset_happens_once_when_cancel_completes, NULL, NULL),
         TEST_BOTH(test_device_reset_overtakes_a_queue_reset, NULL, NULL),
         TEST_BOTH(test_device_queue_is_enabled_again_with_another_configuration, NULL, NULL),
         TEST_BOTH(test_device_queue_stops_only_when_drained, NULL, NULL),

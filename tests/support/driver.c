@@ -31,7 +31,7 @@ void test_ring_init(struct test_ring *ring, struct test_mem *mem, bool packed, u
     ring->mem = mem;
     ring->packed = packed;
     ring->size = size;
-    ring->desc = test_mem_alloc(mem, 16U * size, 16);
+    ring->desc = test_mem_alloc(mem, 16U * size + 16U, 16); /* and the spare one */
     ring->driver = test_mem_alloc(mem, ring_driver_len(ring), packed ? 4 : 2);
     ring->device = test_mem_alloc(mem, ring_device_len(ring), 4);
     ring->slots = calloc(size, sizeof *ring->slots);
@@ -45,6 +45,7 @@ void test_ring_reset(struct test_ring *ring)
     test_mem_fill(ring->mem, ring->desc, 0, 16U * ring->size);
     test_mem_fill(ring->mem, ring->driver, 0, ring_driver_len(ring));
     test_mem_fill(ring->mem, ring->device, 0, ring_device_len(ring));
+    test_ring_raw(ring, ring->size, TEST_RAM_GPA, 1, 0, 0);
     (void)memset(ring->slots, 0, ring->size * sizeof *ring->slots);
     ring->free_slots = ring->size;
     ring->search = 0;

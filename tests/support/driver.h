@@ -89,7 +89,8 @@ struct test_ring {
     uint32_t search; /* where the next free descriptor or id is looked for */
 };
 
-/* Allocate areas (zeroed) and start at position 0. */
+/* Allocate areas (zeroed) and start at position 0. Behind the last descriptor is a spare one that
+ * would be good: who reads it is caught by what it does next. */
 void test_ring_init(struct test_ring *ring, struct test_mem *mem, bool packed, uint32_t size);
 /* The same areas again, as new. */
 void test_ring_reset(struct test_ring *ring);

@@ -261,6 +261,7 @@ static void test_mmio_ignores_offsets_outside_the_window(void **state)
                                        0x200,
                                        0x1000,
                                        0x100000070,
+                                       0x100000100,
                                        0xfffffff0,
                                        0xfffffff8,
                                        0x8000000000000070,

@@ -226,6 +226,28 @@ static void test_chain_writes_a_tail_across_descriptors(void **state)
     each_memory(state, tail_over_descriptors);
 }
 
+/* A status is all there is: the tail begins where the chain does. */
+static void test_chain_writes_a_tail_that_is_the_whole_chain(void **state)
+{
+    for (int kind = 0; kind < TEST_MEM_KINDS; kind++) {
+        for (uint32_t parts = 1; parts <= 2U; parts++) {
+            struct test_vq *q = test_vq_live(state, (enum test_mem_kind)kind, 8);
+            const avps_gpa gpa = test_mem_alloc(&q->mem, 4, 1);
+            const struct test_desc table[] = {{gpa, 4U / parts, TEST_WRITE},
+                                              {gpa + 2U, 2, TEST_WRITE}};
+            const uint16_t id = test_ring_add(&q->ring, table, parts);
+            struct avps_chain *chain = test_vq_take(q, 0);
+
+            assert_int_equal(avps_chain_reserve_tail(chain, 4), AVPS_OK);
+            assert_int_equal(avps_chain_write_tail(chain, "done", 4), AVPS_OK);
+            (void)test_vq_finish(q, 0);
+            test_vq_expect_used(q, id, 4);
+            assert_memory_equal(test_mem_host(&q->mem, gpa, 4), "done", 4);
+            test_vq_free(q);
+        }
+    }
+}
+
 static void tail_never_reserved(struct test_vq *q, struct avps_chain *chain)
 {
     assert_int_equal(avps_chain_write_tail(chain, "x", 1), AVPS_E_GUEST_SIZE);
@@ -384,6 +406,7 @@ int main(void)
         TEST_BOTH(test_chain_writes_a_status_at_the_very_end, NULL, NULL),
         TEST_BOTH(test_chain_does_not_count_a_tail_behind_a_hole, NULL, NULL),
         TEST_BOTH(test_chain_writes_a_tail_across_descriptors, NULL, NULL),
+        TEST_BOTH(test_chain_writes_a_tail_that_is_the_whole_chain, NULL, NULL),
         TEST_BOTH(test_chain_has_no_tail_unless_reserved, NULL, NULL),
         TEST_BOTH(test_chain_gives_segments_without_copies, NULL, NULL),
         TEST_BOTH(test_chain_counts_bytes_written_through_segments, NULL, NULL),

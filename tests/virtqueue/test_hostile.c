@@ -79,6 +79,8 @@ static void test_hostile_overrun_of_chains_in_flight_is_latched(void **state)
         (void)test_ring_add(&q->ring, table, 1);
         (void)test_vq_take(q, i);
     }
+    test_ring_raw(&q->ring, 3, TEST_RAM_GPA, 1, 0, 0); /* the next head would be good */
+    test_mem_put16(&q->mem, q->ring.driver + 4U + 2U * 3U, 3);
     test_ring_raw_idx(&q->ring, (uint16_t)(q->ring.avail + 2U)); /* only one may come */
     test_vq_expect_fault(q, AVPS_E_GUEST_DESC);
     test_vq_free(q);
@@ -176,6 +178,31 @@ static void test_hostile_loop_ends_and_is_latched(void **state)
 {
     each_memory(state, 8, loop_of_one);
     each_memory(state, 8, loop_of_eight);
+}
+
+/* I3: counted read by read: the index, the head, each descriptor of the table once */
+static void test_hostile_loop_takes_no_more_steps_than_the_table_has(void **state)
+{
+    struct test_vq *q = test_vq_new(state, TEST_MEM_COPY, 8);
+    const avps_gpa at = test_mem_alloc(&q->mem, 80, 16);
+    q->config.indirect = true;
+    test_vq_enable(q);
+
+    test_ring_raw(&q->ring, 0, TEST_RAM_GPA, 1, TEST_NEXT, 0);
+    test_ring_raw_head(&q->ring, 0);
+    unsigned int reads = q->mem.reads;
+    assert_int_equal(test_vq_pop(q, 0), AVPS_E_GUEST_DESC);
+    assert_int_equal(q->mem.reads - reads, 2 + 8);
+    test_vq_restart(q);
+    for (uint16_t i = 0; i < 5U; i++) {
+        test_ring_raw_at(&q->ring, at + 16U * (uint64_t)i, TEST_RAM_GPA, 1, TEST_NEXT, 1);
+    }
+    test_ring_raw(&q->ring, 0, at, 80, TEST_INDIRECT, 0);
+    test_ring_raw_head(&q->ring, 0);
+    reads = q->mem.reads;
+    assert_int_equal(test_vq_pop(q, 0), AVPS_E_GUEST_DESC);
+    assert_int_equal(q->mem.reads - reads, 2 + 1 + 5);
+    test_vq_free(q);
 }
 
 /* (d) row 52, I3: NEXT in every descriptor of a packed ring */
@@ -568,8 +595,9 @@ static void test_hostile_indirect_table_outside_memory_is_latched(void **state)
 
 static void table_next_outside(struct test_vq *q)
 {
-    const avps_gpa at = test_mem_alloc(&q->mem, 48, 16);
+    const avps_gpa at = test_mem_alloc(&q->mem, 64, 16);
 
+    test_ring_raw_at(&q->ring, at + 48U, TEST_RAM_GPA, 8, 0, 0); /* good, but outside */
     test_ring_raw_at(&q->ring, at, TEST_RAM_GPA, 8, TEST_NEXT, 3);
     add_table(q, at, 48, 0);
     test_vq_expect_fault(q, AVPS_E_GUEST_DESC);
@@ -861,6 +889,7 @@ int main(void)
         TEST_SPLIT(test_hostile_head_may_be_reused_after_its_return, NULL, NULL),
         TEST_SPLIT(test_hostile_next_outside_the_table_is_latched, NULL, NULL),
         TEST_SPLIT(test_hostile_loop_ends_and_is_latched, NULL, NULL),
+        TEST_SPLIT(test_hostile_loop_takes_no_more_steps_than_the_table_has, NULL, NULL),
         TEST_PACKED(test_hostile_packed_next_for_ever_is_latched, NULL, NULL),
         TEST_PACKED(test_hostile_packed_chain_over_slots_in_flight_is_latched, NULL, NULL),
         TEST_BOTH(test_hostile_readable_after_writable_is_latched, NULL, NULL),
