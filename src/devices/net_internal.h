@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the files of the network device share: wire format, queue numbers, calls between them.
- * net.c configuration and life, net_tx.c guest to host, net_rx.c host to guest, net_filter.c which
- * frames the guest wants, net_ctrl.c control queue, net_hash.c hash, net_coal.c notifications. */
+ * net.c configuration and life, net_tx.c guest to host, net_rx.c host to guest, net_frame.c frames
+ * of the host, net_filter.c which of them the guest wants, net_ctrl.c control queue, net_hash.c
+ * hashes, net_coal.c notifications, net_state.c saved state. */
 #ifndef AVPS_NET_INTERNAL_H
 #define AVPS_NET_INTERNAL_H
 
@@ -122,6 +123,15 @@ struct net_peek {
     uint32_t len;
 };
 
+/* Reads a frame's pieces one after the other. */
+struct net_reader {
+    const struct avps_net_frame *frame;
+    uint32_t next; /* index in frame->more */
+    uint32_t skip; /* bytes of it still to leave out */
+    const uint8_t *ptr;
+    uint32_t len;
+};
+
 /* A hash and how it was made. */
 struct net_hash {
     uint32_t value;
@@ -136,12 +146,19 @@ void avps_net_tx_drop(struct avps_net *net, uint16_t pair);
  * has too few buffers, nothing was done. */
 enum avps_status avps_net_rx_one(struct avps_net *net, const struct avps_net_frame *frame);
 void avps_net_rx_flush(struct avps_net *net);
+void avps_net_rx_supply(struct avps_device *dev, uint16_t queue);
+
+/* net_frame.c */
+struct net_reader avps_net_reader_of(const struct avps_net_frame *frame);
+bool avps_net_reader_fill(struct net_reader *reader);
+void avps_net_reader_take(struct net_reader *reader, uint32_t len);
+struct net_peek avps_net_peek(const struct avps_net_frame *frame, uint32_t wanted, uint8_t *copy);
+void avps_net_checksum(const struct avps_net_frame *frame, uint8_t *bytes);
 uint32_t avps_net_frame_len(const struct avps_net_frame *frame);
 uint32_t avps_net_frame_copy(const struct avps_net_frame *frame, uint8_t *dst, uint32_t len);
 bool avps_net_offload_is_valid(const struct avps_net_offload *o, uint32_t len);
 void avps_net_complete_checksum(uint8_t *bytes, uint32_t len,
                                 const struct avps_net_offload *offload);
-void avps_net_rx_supply(struct avps_device *dev, uint16_t queue);
 
 /* net.c: offloads that the driver has and has switched on. */
 void avps_net_set_offloads(struct avps_net *net, const struct avps_features *set);

@@ -16,158 +16,13 @@ struct rx_item {
     struct virtio_net_hdr_hash hdr;
 };
 
-/* ---- pieces of a frame ---- */
-
-/* Reads a frame's pieces one after the other. */
-struct rx_reader {
-    const struct avps_net_frame *frame;
-    uint32_t next; /* index in frame->more */
-    uint32_t skip; /* bytes of it still to leave out */
-    const uint8_t *ptr;
-    uint32_t len;
-};
-
-static struct rx_reader rx_reader_of(const struct avps_net_frame *frame)
-{
-    const struct rx_reader reader = {frame, 0, frame->more_skip, frame->data, frame->data_len};
-
-    return reader;
-}
-
-/* Make sure that there is a byte. @return false at the end. */
-static bool rx_reader_fill(struct rx_reader *reader)
-{
-    while (reader->len == 0U && reader->next < reader->frame->more_count) {
-        const struct avps_seg *seg = &reader->frame->more[reader->next++];
-        const uint32_t skip = reader->skip < seg->len ? reader->skip : seg->len;
-
-        reader->skip -= skip;
-        reader->ptr = seg->ptr + skip;
-        reader->len = seg->len - skip;
-    }
-    return reader->len != 0U;
-}
-
-static void rx_reader_take(struct rx_reader *reader, uint32_t len)
-{
-    reader->ptr += len;
-    reader->len -= len;
-}
-
-/* Length of a frame; 0 if it is none or too long. */
-uint32_t avps_net_frame_len(const struct avps_net_frame *frame)
-{
-    uint64_t len = frame->data_len;
-
-    if (frame->data == NULL || frame->data_len < NET_ETH_HEADER) {
-        return 0;
-    }
-    for (uint32_t i = 0; i < frame->more_count; i++) {
-        len += frame->more[i].len;
-    }
-    if (frame->more_count != 0U) {
-        len = len >= (uint64_t)frame->data_len + frame->more_skip ? len - frame->more_skip : 0U;
-    }
-    return len <= NET_FRAME_MAX ? (uint32_t)len : 0U;
-}
-
-/* The first `len` bytes, or all if there are fewer. @return how many. */
-uint32_t avps_net_frame_copy(const struct avps_net_frame *frame, uint8_t *dst, uint32_t len)
-{
-    struct rx_reader reader = rx_reader_of(frame);
-    uint32_t done = 0;
-
-    while (done < len && rx_reader_fill(&reader)) {
-        const uint32_t n = reader.len < len - done ? reader.len : len - done;
-
-        avps_arch_copy_in(dst + done, reader.ptr, n);
-        rx_reader_take(&reader, n);
-        done += n;
-    }
-    return done;
-}
-
-/* The first bytes in one piece, in `copy` only if they are not. */
-static struct net_peek rx_peek(const struct avps_net_frame *frame, uint32_t wanted, uint8_t *copy)
-{
-    struct net_peek peek = {frame->data, frame->data_len};
-
-    if (peek.len < wanted && frame->more_count != 0U) {
-        peek.bytes = copy;
-        peek.len = avps_net_frame_copy(frame, copy, wanted);
-    }
-    return peek;
-}
-
-/* ---- checksum ---- */
-
-/* Ones' complement sum of the frame from `start` on, as it goes on the wire. */
-static uint16_t rx_checksum(const struct avps_net_frame *frame, uint32_t start)
-{
-    struct rx_reader reader = rx_reader_of(frame);
-    uint64_t sum = 0;
-    bool odd = false;
-
-    while (rx_reader_fill(&reader)) {
-        const uint32_t skip = start < reader.len ? start : reader.len;
-
-        start -= skip;
-        for (uint32_t i = skip; i < reader.len; i++) {
-            sum += odd ? reader.ptr[i] : (uint32_t)reader.ptr[i] << 8;
-            odd = !odd;
-        }
-        rx_reader_take(&reader, reader.len);
-    }
-    while (sum > 0xffffU) {
-        sum = (sum & 0xffffU) + (sum >> 16);
-    }
-    return (uint16_t)~sum;
-}
-
-/* The two bytes that complete a frame. A UDP sum (offset 6) of 0 is sent as 0xffff. */
-static void rx_checksum_bytes(const struct avps_net_frame *frame, uint8_t *bytes)
-{
-    uint16_t sum = rx_checksum(frame, frame->offload.csum_start);
-
-    if (sum == 0U && frame->offload.csum_offset == 6U) {
-        sum = 0xffffU;
-    }
-    bytes[0] = (uint8_t)(sum >> 8);
-    bytes[1] = (uint8_t)sum;
-}
+/* ---- header ---- */
 
 /* [net-4.5] The guest takes no partial checksum: complete it while copying. */
 static void rx_complete_checksum(const struct avps_net_frame *frame, struct rx_item *item)
 {
     item->patch_at = (uint32_t)frame->offload.csum_start + frame->offload.csum_offset;
-    rx_checksum_bytes(frame, item->patch);
-}
-
-/* The same in place; the offsets lie in the frame. */
-void avps_net_complete_checksum(uint8_t *bytes, uint32_t len,
-                                const struct avps_net_offload *offload)
-{
-    const struct avps_net_frame frame = {.data = bytes, .data_len = len, .offload = *offload};
-
-    rx_checksum_bytes(&frame, bytes + offload->csum_start + offload->csum_offset);
-}
-
-/* ---- header ---- */
-
-/* The caller's offload must make sense before it is shown to a guest. [net-4.18] [net-4.22] */
-bool avps_net_offload_is_valid(const struct avps_net_offload *o, uint32_t len)
-{
-    const bool partial = (o->flags & AVPS_NET_NEEDS_CSUM) != 0U;
-
-    if ((o->flags & ~(unsigned int)(AVPS_NET_NEEDS_CSUM | AVPS_NET_DATA_VALID)) != 0U) {
-        return false;
-    }
-    if (partial &&
-        (o->csum_start < NET_ETH_HEADER || (uint32_t)o->csum_start + o->csum_offset + 2U > len)) {
-        return false;
-    }
-    return o->hdr_len <= len &&
-           (o->gso_type == AVPS_NET_GSO_NONE || (partial && o->gso_size != 0U));
+    avps_net_checksum(frame, item->patch);
 }
 
 /* Whether the guest takes this kind: [net-4.6] [net-4.7] [net-4.8] [net-4.9] [net-4.12] [net-4.21].
@@ -314,7 +169,7 @@ static uint64_t *rx_examine(struct avps_net *net, struct avps_net_counters *coun
     if (item->len == 0U || !avps_net_offload_is_valid(&frame->offload, item->len)) {
         return &counters->rx_invalid;
     }
-    const struct net_peek peek = rx_peek(frame, deep ? NET_PEEK_MAX : 18U, copy);
+    const struct net_peek peek = avps_net_peek(frame, deep ? NET_PEEK_MAX : 18U, copy);
     if (!avps_net_wants(net, &peek)) {
         return &counters->rx_filtered;
     }
@@ -380,29 +235,29 @@ static enum avps_status rx_put(struct rx_writer *writer, const uint8_t *bytes, u
 }
 
 /* The frame up to the byte `until`; the reader goes on from there. */
-static enum avps_status rx_put_until(struct rx_writer *writer, struct rx_reader *reader,
+static enum avps_status rx_put_until(struct rx_writer *writer, struct net_reader *reader,
                                      uint32_t *at, uint32_t until)
 {
     enum avps_status status = AVPS_OK;
 
-    while (status == AVPS_OK && *at < until && rx_reader_fill(reader)) {
+    while (status == AVPS_OK && *at < until && avps_net_reader_fill(reader)) {
         const uint32_t rest = until - *at;
         const uint32_t n = reader->len < rest ? reader->len : rest;
 
         status = rx_put(writer, reader->ptr, n);
-        rx_reader_take(reader, n);
+        avps_net_reader_take(reader, n);
         *at += n;
     }
     return status;
 }
 
 /* Leave out what the patch replaces. */
-static void rx_skip(struct rx_reader *reader, uint32_t *at, uint32_t len)
+static void rx_skip(struct net_reader *reader, uint32_t *at, uint32_t len)
 {
-    while (len != 0U && rx_reader_fill(reader)) {
+    while (len != 0U && avps_net_reader_fill(reader)) {
         const uint32_t n = reader->len < len ? reader->len : len;
 
-        rx_reader_take(reader, n);
+        avps_net_reader_take(reader, n);
         *at += n;
         len -= n;
     }
@@ -413,7 +268,7 @@ static enum avps_status rx_write_slow(const struct avps_net *net, struct avps_ch
                                       const struct rx_item *item)
 {
     struct rx_writer writer = {chains};
-    struct rx_reader reader = rx_reader_of(frame);
+    struct net_reader reader = avps_net_reader_of(frame);
     uint32_t at = 0;
     enum avps_status status = rx_put(&writer, (const uint8_t *)&item->hdr, net->hdr_size);
 
