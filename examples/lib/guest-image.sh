@@ -84,7 +84,7 @@ build_hypervisor() {
         --toolchain "$ROOT/cmake/toolchains/aarch64-freestanding.cmake" \
         -DCMAKE_BUILD_TYPE=Release -DAVPS_LIBFDT_INCLUDE="$GUEST_ROOT/usr/include" \
         -DAVPS_LIBFDT_LIBRARY="$(find "$GUEST_ROOT/usr/lib" -name libfdt.a)" >>"$LOG" 2>&1 &&
-        cmake --build "$BUILD/hypervisor" --parallel "$(nproc)" >>"$LOG" 2>&1 ||
+        cmake --build "$BUILD/hypervisor" --target hypervisor --parallel "$(nproc)" >>"$LOG" 2>&1 ||
         die "the hypervisor does not build, see $LOG"
     HYPERVISOR=$BUILD/hypervisor/hypervisor.elf
 }
