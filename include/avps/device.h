@@ -204,7 +204,9 @@ void avps_kick(struct avps_device *dev, uint32_t queue, uint16_t notif_data);
  *  @return What remains. IDLE for a device that is not live. */
 enum avps_poll_result avps_poll(struct avps_device *dev, uint32_t budget);
 
-/** Serve one queue; for devices that allow one CPU per queue. Like avps_poll. */
+/** Serve one queue; for devices that allow one CPU per queue. Like avps_poll. Device counters and the
+ *  one interrupt of an MMIO window are shared: with that transport, or where faults must be counted
+ *  exactly, let one CPU at a time poll the device. */
 enum avps_poll_result avps_poll_queue(struct avps_device *dev, uint16_t queue, uint32_t budget);
 
 /** Whether a poll would find something to do; any context. */
