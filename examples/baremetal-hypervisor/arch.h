@@ -99,6 +99,16 @@ static inline void arch_flush_guest_tlb(void)
     __asm__ volatile("dsb ish\n\ttlbi vmalls12e1is\n\tdsb ish\n\tisb" ::: "memory");
 }
 
+static inline uint8_t arch_mmio_read8(uintptr_t address)
+{
+    return *(const volatile uint8_t *)address;
+}
+
+static inline void arch_mmio_write8(uintptr_t address, uint8_t value)
+{
+    *(volatile uint8_t *)address = value;
+}
+
 static inline uint32_t arch_mmio_read32(uintptr_t address)
 {
     return *(const volatile uint32_t *)address;

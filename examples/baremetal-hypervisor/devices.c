@@ -9,9 +9,11 @@
 #include "guest_map.h"
 #include "network.h"
 #include "terminal.h"
+#include "uart.h"
 
 #define DEVICES_QUEUE_SIZE 256U
 #define DEVICES_BUDGET     64U /* chains per device and turn */
+#define DEVICES_EVENTS     32U /* lines about faults at most */
 #define DEVICES_TURNS      64U /* turns before the guest runs again */
 
 struct devices_row {
@@ -61,8 +63,30 @@ static void devices_timer(uint64_t deadline_ns)
     clock_arm(deadline_ns);
 }
 
-static const struct bm_hooks devices_hooks = {
-    .set_level = gic_set_level, .now_ns = clock_now_ns, .timer = devices_timer};
+/* Say when a guest's driver goes wrong; a guest can cause it at will, so not for ever. */
+static void devices_event(uint32_t device, enum avps_event code, uint64_t a, uint64_t b)
+{
+    static uint32_t said;
+    const bool fault = code == AVPS_EVENT_QUEUE_FAULT || code == AVPS_EVENT_DEVICE_FAULT ||
+                       code == AVPS_EVENT_QUEUE_REFUSED || code == AVPS_EVENT_FEATURES_REFUSED;
+
+    if (!fault || said == DEVICES_EVENTS) {
+        return;
+    }
+    said++;
+    uart_begin();
+    uart_text("guest fault");
+    uart_field("slot", device);
+    uart_field("event", (uint64_t)code);
+    uart_field("a", a);
+    uart_field("b", b);
+    uart_end();
+}
+
+static const struct bm_hooks devices_hooks = {.set_level = gic_set_level,
+                                              .now_ns = clock_now_ns,
+                                              .timer = devices_timer,
+                                              .event = devices_event};
 
 bool devices_init(const struct host *host, uint64_t ram_size)
 {

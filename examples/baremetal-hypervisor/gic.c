@@ -93,16 +93,22 @@ static uintptr_t gic_frame(uint32_t intid)
     return intid < GIC_SPI_BASE ? gic.redistributor + GICR_SGI_BASE : gic.distributor;
 }
 
+/* Offset of the word that holds the bit of `intid` in an array of bits. */
+static uintptr_t gic_word(uint32_t intid)
+{
+    return (uintptr_t)(intid / 32U) * sizeof(uint32_t);
+}
+
 static bool gic_enabled(uint32_t intid)
 {
-    const uint32_t bits = arch_mmio_read32(gic_frame(intid) + GICD_ISENABLER + intid / 32U * 4U);
+    const uint32_t bits = arch_mmio_read32(gic_frame(intid) + GICD_ISENABLER + gic_word(intid));
 
     return ((bits >> (intid % 32U)) & 1U) != 0U;
 }
 
 static uint8_t gic_priority(uint32_t intid)
 {
-    return *(const volatile uint8_t *)(gic_frame(intid) + GICD_IPRIORITYR + intid);
+    return arch_mmio_read8(gic_frame(intid) + GICD_IPRIORITYR + intid);
 }
 
 static void gic_init_physical(void)
@@ -112,8 +118,8 @@ static void gic_init_physical(void)
 
     arch_mmio_write32(gic.distributor + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_GROUP1);
     for (uint32_t word = 1; word <= spi_words; word++) {
-        arch_mmio_write32(gic.distributor + GICD_ICENABLER + word * 4U, UINT32_MAX);
-        arch_mmio_write32(gic.distributor + GICD_IGROUPR + word * 4U, UINT32_MAX);
+        arch_mmio_write32(gic.distributor + GICD_ICENABLER + gic_word(word * 32U), UINT32_MAX);
+        arch_mmio_write32(gic.distributor + GICD_IGROUPR + gic_word(word * 32U), UINT32_MAX);
     }
     arch_mmio_write32(waker, arch_mmio_read32(waker) & ~GICR_WAKER_SLEEP);
     while ((arch_mmio_read32(waker) & GICR_WAKER_CHILDREN) != 0U) {
@@ -157,11 +163,12 @@ void gic_enable(uint32_t intid)
 {
     const uintptr_t frame = gic_frame(intid);
 
-    *(volatile uint8_t *)(frame + GICD_IPRIORITYR + intid) = GIC_HYP_PRIORITY;
+    arch_mmio_write8(frame + GICD_IPRIORITYR + intid, GIC_HYP_PRIORITY);
     if (intid >= GIC_SPI_BASE) {
-        arch_mmio_write64(frame + GICD_IROUTER + intid * 8U, arch_read_mpidr_el1() & 0xff00ffffffU);
+        arch_mmio_write64(frame + GICD_IROUTER + (uintptr_t)intid * 8U,
+                          arch_read_mpidr_el1() & 0xff00ffffffU);
     }
-    arch_mmio_write32(frame + GICD_ISENABLER + intid / 32U * 4U, 1U << (intid % 32U));
+    arch_mmio_write32(frame + GICD_ISENABLER + gic_word(intid), 1U << (intid % 32U));
 }
 
 uint32_t gic_take(void)

@@ -17,11 +17,11 @@
 #define GUEST_DT_LEVEL 4U
 
 /* A `reg` of `count` pairs of 64-bit address and size. */
-static int guest_dt_reg(void *fdt, const uint64_t *values, unsigned int count)
+static int guest_dt_reg(void *fdt, const uint64_t *values, size_t count)
 {
     fdt64_t cells[4];
 
-    for (unsigned int i = 0; i < count * 2U; i++) {
+    for (size_t i = 0; i < count * 2U; i++) {
         fdt64_st(&cells[i], values[i]);
     }
     return fdt_property(fdt, "reg", cells, (int)(count * 2U * sizeof cells[0]));
@@ -81,7 +81,7 @@ static int guest_dt_timer(void *fdt)
                                        GIC_PPI_HYP_TIMER};
     fdt32_t cells[12];
 
-    for (unsigned int i = 0; i < 4U; i++) {
+    for (size_t i = 0; i < 4U; i++) {
         fdt32_st(&cells[i * 3U], GUEST_DT_PPI);
         fdt32_st(&cells[i * 3U + 1U], numbers[i] - 16U);
         fdt32_st(&cells[i * 3U + 2U], GUEST_DT_LEVEL);

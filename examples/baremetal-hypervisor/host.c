@@ -9,7 +9,7 @@
 
 #define HOST_SPI 32U /* first shared interrupt */
 
-static bool host_range(const void *dtb, int node, unsigned int index, struct host_range *range)
+static bool host_range(const void *dtb, int node, size_t index, struct host_range *range)
 {
     int len = 0;
     const fdt64_t *reg = node < 0 ? NULL : fdt_getprop(dtb, node, "reg", &len);

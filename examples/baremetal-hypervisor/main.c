@@ -18,7 +18,7 @@
 #define MAIN_UART_FALLBACK 0x09000000U /* to say that the device tree is unusable */
 #define MAIN_DTB_SIZE      0x10000U    /* room for the guest's device tree, at its first address */
 
-extern const char HOST_DTB[];
+extern const char hyp_host_dtb[];
 
 void hyp_main(void);
 
@@ -88,7 +88,7 @@ void hyp_main(void)
 
     mmu_init();
     uart_init(MAIN_UART_FALLBACK);
-    if (!host_read(&host, HOST_DTB)) {
+    if (!host_read(&host, hyp_host_dtb)) {
         main_stop("no usable device tree");
     }
     const uint64_t ram_size = main_guest_ram(&host);

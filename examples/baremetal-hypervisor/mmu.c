@@ -31,7 +31,7 @@
 #define MMU_SIZE_2M  0x200000ULL
 #define MMU_SIZE_4K  0x1000ULL
 
-extern char __image_start[], __rodata_start[], __data_start[], __stack_guard[];
+extern char hyp_image_start[], hyp_rodata_start[], hyp_data_start[], hyp_stack_guard[];
 
 static uint64_t mmu_level1[4] __attribute__((aligned(4096)));
 static uint64_t mmu_ram[512] __attribute__((aligned(4096)));
@@ -40,18 +40,18 @@ static uint64_t mmu_image[512] __attribute__((aligned(4096)));
 /* What the page at `address` inside the image may be used for; 0: nothing. */
 static uint64_t mmu_page_attributes(uint64_t address)
 {
-    if (address < (uintptr_t)__rodata_start) {
+    if (address < (uintptr_t)hyp_rodata_start) {
         return MMU_NORMAL | MMU_READ_ONLY;
     }
-    if (address < (uintptr_t)__data_start) {
+    if (address < (uintptr_t)hyp_data_start) {
         return MMU_DATA | MMU_READ_ONLY;
     }
-    return address == (uintptr_t)__stack_guard ? 0U : MMU_DATA;
+    return address == (uintptr_t)hyp_stack_guard ? 0U : MMU_DATA;
 }
 
 static void mmu_fill_tables(void)
 {
-    const uint64_t image = (uintptr_t)__image_start;
+    const uint64_t image = (uintptr_t)hyp_image_start;
 
     for (uint64_t i = 0; i < 512U; i++) {
         const uint64_t attributes = mmu_page_attributes(image + i * MMU_SIZE_4K);

@@ -12,14 +12,14 @@ _start:
     b.ne    start_park
     msr     daifset, #0xf
 
-    ldr     x9, =__stack_top
+    ldr     x9, =hyp_stack_top
     mov     sp, x9
     ldr     x9, =hyp_vectors
     msr     vbar_el2, x9
     isb
 
-    ldr     x9, =__bss_start
-    ldr     x10, =__bss_end
+    ldr     x9, =hyp_bss_start
+    ldr     x10, =hyp_bss_end
 1:  cmp     x9, x10
     b.hs    2f
     stp     xzr, xzr, [x9], #16

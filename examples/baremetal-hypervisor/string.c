@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Freestanding string functions: words where both sides allow it, bytes otherwise. Built with
  * -fno-builtin, so that the loops do not become calls of themselves. */
-#define _POSIX_C_SOURCE 200809L /* strnlen */
+#define _POSIX_C_SOURCE 200809L /* strnlen; NOLINT(readability-identifier-naming) */
 #include <stdint.h>
 #include <string.h>
 
@@ -122,7 +122,8 @@ char *strrchr(const char *text, int byte)
     return found;
 }
 
-/* Debian's libfdt is built with stack protection. */
+/* Debian's libfdt is built with stack protection, whose names the compiler gives.
+ * NOLINTBEGIN(readability-identifier-naming) */
 extern uintptr_t __stack_chk_guard;
 void __stack_chk_fail(void);
 
@@ -132,3 +133,4 @@ void __stack_chk_fail(void)
 {
     hyp_fault(0U, (uintptr_t)__builtin_return_address(0), 0U);
 }
+/* NOLINTEND(readability-identifier-naming) */

@@ -69,7 +69,7 @@ vectors_exit:
 /* void vcpu_enter(const struct vcpu *): start the guest on a fresh stack; does not return. */
     .globl vcpu_enter
 vcpu_enter:
-    ldr     x1, =__stack_top
+    ldr     x1, =hyp_stack_top
     mov     sp, x1
 
 /* x0: struct vcpu, still readable below sp because EL2 runs with interrupts masked. */

@@ -38,13 +38,13 @@ static uint32_t vgic_mask(uint64_t first, uint32_t bits, uint32_t width)
 
 static uint32_t vgic_load(uintptr_t address, uint32_t width)
 {
-    return width == 1U ? *(const volatile uint8_t *)address : arch_mmio_read32(address);
+    return width == 1U ? arch_mmio_read8(address) : arch_mmio_read32(address);
 }
 
 static void vgic_store(uintptr_t address, uint32_t width, uint32_t value)
 {
     if (width == 1U) {
-        *(volatile uint8_t *)address = (uint8_t)value;
+        arch_mmio_write8(address, (uint8_t)value);
     } else {
         arch_mmio_write32(address, value);
     }

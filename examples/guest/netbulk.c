@@ -20,7 +20,7 @@
 #define PAYLOAD 1024U
 #define WINDOW  32U
 #define HEADER  12U
-#define TRIES   5
+#define TRIES   5U
 
 static uint32_t net_crc(uint32_t crc, const uint8_t *data, size_t len)
 {
@@ -79,7 +79,7 @@ static bool net_echo(int fd, unsigned long count)
     uint8_t in[sizeof out + 1U];
 
     for (uint32_t i = 0; i < count; i++) {
-        const size_t len = 1U + i * 37U % sizeof out;
+        const size_t len = 1U + (size_t)i * 37U % sizeof out;
 
         net_noise(out, len, i);
         if (send(fd, out, len, 0) != (ssize_t)len || recv(fd, in, sizeof in, 0) != (ssize_t)len ||
@@ -140,23 +140,33 @@ static bool net_receive_window(int fd, uint32_t window)
     return true;
 }
 
-static bool net_bulk(int fd, unsigned long bytes, bool (*move)(int fd, uint32_t window))
+/* @return how many times a window had to be repeated; TRIES: it was given up. */
+static unsigned int net_move(int fd, uint32_t window, bool (*move)(int fd, uint32_t window))
 {
-    const unsigned long windows = (bytes + WINDOW * PAYLOAD - 1U) / (WINDOW * PAYLOAD);
     unsigned int repeats = 0;
 
-    for (uint32_t window = 0; window < windows; window++) {
-        int tries = 0;
-
-        while (!move(fd, window)) {
-            repeats++;
-            if (++tries == TRIES) {
-                printf("window %u of %lu failed %d times\n", window, windows, TRIES);
-                return false;
-            }
-        }
+    while (repeats < TRIES && !move(fd, window)) {
+        repeats++;
     }
-    printf("%lu windows of %u datagrams, %u repeated\n", windows, WINDOW, repeats);
+    return repeats;
+}
+
+static bool net_bulk(int fd, unsigned long bytes, bool (*move)(int fd, uint32_t window))
+{
+    const unsigned long size = (unsigned long)WINDOW * PAYLOAD;
+    const unsigned long windows = (bytes + size - 1U) / size;
+    unsigned long repeats = 0;
+
+    for (uint32_t window = 0; window < windows; window++) {
+        const unsigned int more = net_move(fd, window, move);
+
+        if (more == TRIES) {
+            printf("window %u of %lu failed %u times\n", window, windows, TRIES);
+            return false;
+        }
+        repeats += more;
+    }
+    printf("%lu windows of %u datagrams, %lu repeated\n", windows, WINDOW, repeats);
     return repeats * 20U <= windows;
 }
 
@@ -173,6 +183,6 @@ int main(int argc, char **argv)
     if (amount != 0UL && strcmp(argv[2], "receive") == 0) {
         return net_bulk(net_socket(argv[1], 9002), amount, net_receive_window) ? 0 : 1;
     }
-    fprintf(stderr, "usage: netbulk PEER echo COUNT | send BYTES | receive BYTES\n");
+    (void)fprintf(stderr, "usage: netbulk PEER echo COUNT | send BYTES | receive BYTES\n");
     return 2;
 }
