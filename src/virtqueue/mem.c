@@ -159,20 +159,20 @@ enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avp
     return *len != 0U && *len <= wanted && *ptr != NULL ? AVPS_OK : AVPS_E_IO;
 }
 
-/*@ requires \valid(chain) && \valid(segs) && \valid_read(seg) && *segs <= chain->seg_cap <= 32768;
-  @ requires \valid(chain->segs + (0 .. chain->seg_cap - 1));
-  @ requires \separated(segs, chain, seg, chain->segs + (0 .. chain->seg_cap - 1));
-  @ assigns chain->segs[*segs], *segs;
+/*@ requires \valid(chain) && \valid(segs) && *segs <= chain->seg_cap <= 32768;
+  @ requires \valid(chain->segs + (0 .. chain->seg_cap - 1)) && \separated(segs, chain);
+  @ requires len >= 1 && gpa + len <= UINT64_MAX + 1;
+  @ requires ptr == \null || guest_range(ptr, gpa, len, 1) || guest_range(ptr, gpa, len, 2);
+  @ assigns *segs;
   @ ensures \result == AVPS_OK ==> *segs == \old(*segs) + 1 <= chain->seg_cap;
-  @ ensures \result == AVPS_OK ==> chain->segs[\old(*segs)] == *seg;
   @ ensures \result != AVPS_OK ==> *segs == \old(*segs); */
-static enum avps_status mem_add_seg(struct avps_chain *chain, uint32_t *segs,
-                                    const struct avps_seg *seg)
+static enum avps_status mem_add_seg(struct avps_chain *chain, uint32_t *segs, uint8_t *ptr,
+                                    avps_gpa gpa, uint32_t len)
 {
     if (*segs >= chain->seg_cap) {
         return AVPS_E_GUEST_SIZE; /* I3 [split-1.2] [packed-3.2] */
     }
-    chain->segs[*segs] = *seg;
+    chain_put(chain, *segs, ptr, gpa, len);
     (*segs)++;
     return AVPS_OK;
 }
@@ -182,30 +182,26 @@ static enum avps_status mem_add_seg(struct avps_chain *chain, uint32_t *segs,
 enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *mem, uint32_t *segs,
                                     avps_gpa gpa, uint32_t len, enum avps_access access)
 {
-    struct avps_seg seg = {.ptr = NULL, .gpa = gpa, .len = len};
     uint32_t done = 0;
 
     if (len - 1U > UINT64_MAX - gpa) {
         return AVPS_E_GUEST_ADDR;
     }
     if (!mem_can_translate(mem)) {
-        return mem_add_seg(chain, segs, &seg);
+        return mem_add_seg(chain, segs, NULL, gpa, len);
     }
     /*@ loop invariant 0 <= done <= len && mem_is_sound(mem);
       @ loop invariant \at(*segs, Pre) <= *segs <= chain->seg_cap;
-      @ loop invariant segs_are_sound(chain->segs, \at(*segs, Pre), *segs, access);
-      @ loop invariant done == 0 ==> *segs == \at(*segs, Pre);
-      @ loop invariant done != 0 ==> range_is_tiled(chain->segs, \at(*segs, Pre), *segs, gpa, done);
-      @ loop assigns done, seg, chain->segs[\at(*segs, Pre) .. chain->seg_cap - 1], *segs, mem->last;
+      @ loop invariant done != 0 ==> *segs > \at(*segs, Pre);
+      @ loop assigns done, *segs, mem->last;
       @ loop variant len - done; */
     while (done != len) {
         uint64_t piece = len - done;
-        enum avps_status status = avps_mem_translate(mem, gpa + done, access, &piece, &seg.ptr);
+        uint8_t *ptr = NULL;
+        enum avps_status status = avps_mem_translate(mem, gpa + done, access, &piece, &ptr);
 
-        seg.gpa = gpa + done;
-        seg.len = (uint32_t)piece;
         if (status == AVPS_OK) {
-            status = mem_add_seg(chain, segs, &seg);
+            status = mem_add_seg(chain, segs, ptr, gpa + done, (uint32_t)piece);
         }
         if (status != AVPS_OK) {
             return status;

