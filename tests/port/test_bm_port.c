@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The bare-metal port on any host: syndromes are decoded, accesses reach the right window and
+ * register, interrupts, wake-ups and timers reach the hypervisor, whose hooks are recorded here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "avps/rng.h"
+
+#include "../../port/baremetal-aarch64/bm_port.c" /* NOLINT(bugprone-suspicious-include) */
+
+#define RAM    0x40000000U
+#define BASE   0x0a000000U
+#define BUFFER (RAM + 0x3000U)
+
+static struct {
+    struct bm_board board;
+    struct avps_rng rng[2];
+    struct avps_queue queue[2];
+    uint8_t ram[0x4000];
+    uint64_t x[31];
+    uint64_t now;
+    uint64_t deadline;
+    uint32_t line;
+    uint32_t levels;
+    uint32_t events;
+    uint32_t event_device;
+    bool high;
+    bool dry;
+} run;
+
+/* ---- the hypervisor ---- */
+
+static void hook_level(uint32_t line, bool high)
+{
+    run.line = line;
+    run.high = high;
+    run.levels++;
+}
+
+static uint64_t hook_now(void)
+{
+    return run.now;
+}
+
+static void hook_timer(uint64_t deadline_ns)
+{
+    run.deadline = deadline_ns;
+}
+
+static void hook_event(uint32_t device, enum avps_event code, uint64_t a, uint64_t b)
+{
+    (void)code;
+    (void)a;
+    (void)b;
+    run.event_device = device;
+    run.events++;
+}
+
+static const struct bm_hooks hooks = {hook_level, hook_now, hook_timer, hook_event};
+
+static enum avps_status fill(void *ctx, uint8_t *buf, uint32_t len, uint32_t *got)
+{
+    (void)ctx;
+    memset(buf, 0x5a, len);
+    *got = len;
+    return run.dry ? AVPS_EMPTY : AVPS_OK;
+}
+
+static const struct avps_rng_ops source = {.fill = fill};
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&run, 0, sizeof run);
+    const struct avps_mem_region ram = {RAM, sizeof run.ram, run.ram, AVPS_ACCESS_RW};
+
+    assert_int_equal(bm_board_init(&run.board, &hooks, BASE, ram), AVPS_OK);
+    for (uint32_t i = 0; i < 2U; i++) {
+        const struct avps_rng_config config = {.base = {.mem = &run.board.mem,
+                                                        .port = bm_port(&run.board),
+                                                        .queues = &run.queue[i],
+                                                        .queue_count = 1,
+                                                        .queue_size_max = 16},
+                                               .ops = &source};
+        assert_int_equal(avps_rng_init(&run.rng[i], &config), AVPS_OK);
+        assert_int_equal(bm_attach(&run.board, &run.rng[i].base), AVPS_OK);
+    }
+    return 0;
+}
+
+/* ---- the guest ---- */
+
+/* ESR_EL2 of a data abort with a valid syndrome. */
+static uint64_t syndrome(uint32_t log2_width, uint32_t reg, bool write)
+{
+    return 0x92000000U | 1ULL << 24 | (uint64_t)log2_width << 22 | (uint64_t)reg << 16 |
+           (write ? 1ULL << 6 : 0U);
+}
+
+static void store(uint32_t device, uint32_t offset, uint32_t value)
+{
+    struct bm_access access;
+
+    run.x[3] = value;
+    assert_true(bm_decode(syndrome(2, 3, true), &access));
+    assert_true(bm_trap(&run.board, BASE + device * AVPS_MMIO_SIZE + offset, &access, run.x));
+}
+
+static uint32_t load(uint32_t device, uint32_t offset)
+{
+    struct bm_access access;
+
+    assert_true(bm_decode(syndrome(2, 4, false), &access));
+    assert_true(bm_trap(&run.board, BASE + device * AVPS_MMIO_SIZE + offset, &access, run.x));
+    return (uint32_t)run.x[4];
+}
+
+static void put(uint32_t at, uint32_t len, uint64_t value)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        run.ram[at - RAM + i] = (uint8_t)(value >> (8U * i));
+    }
+}
+
+/* Bring a device up over a split ring with one writable buffer of 16 bytes, and ring. */
+static void ask(uint32_t device)
+{
+    store(device, 0x070, 3);
+    store(device, 0x024, 1);
+    store(device, 0x020, 1);
+    store(device, 0x070, 11);
+    store(device, 0x038, 16);
+    store(device, 0x080, RAM);
+    store(device, 0x090, RAM + 0x1000U);
+    store(device, 0x0a0, RAM + 0x2000U);
+    store(device, 0x044, 1);
+    put(RAM, 8, BUFFER);
+    put(RAM + 8U, 4, 16);
+    put(RAM + 12U, 2, 2);
+    put(RAM + 0x1002U, 2, 1);
+    store(device, 0x070, 15);
+    store(device, 0x050, 0);
+}
+
+/* ---- decoding ---- */
+
+static void test_bm_decodes_every_part_of_a_syndrome(void **state)
+{
+    struct bm_access access;
+
+    (void)state;
+    assert_true(bm_decode(1ULL << 24 | 1ULL << 22 | 7ULL << 16 | 1ULL << 21, &access));
+    assert_int_equal(access.width, 2);
+    assert_int_equal(access.reg, 7);
+    assert_true(access.sign_extend);
+    assert_false(access.write);
+    assert_false(access.wide);
+    assert_true(bm_decode(syndrome(3, 31, true) | 1ULL << 15, &access));
+    assert_int_equal(access.width, 8);
+    assert_int_equal(access.reg, 31);
+    assert_true(access.write);
+    assert_true(access.wide);
+}
+
+static void test_bm_refuses_an_abort_without_syndrome(void **state)
+{
+    struct bm_access access;
+
+    (void)state;
+    assert_false(bm_decode(syndrome(2, 0, true) & ~(1ULL << 24), &access));
+}
+
+static void test_bm_extends_what_is_loaded(void **state)
+{
+    struct bm_access access = {.width = 2, .reg = 5, .sign_extend = true, .wide = true};
+
+    (void)state;
+    bm_loaded(&access, run.x, 0x12348001U);
+    assert_int_equal(run.x[5], 0xffffffffffff8001U);
+    access.wide = false;
+    bm_loaded(&access, run.x, 0x8001U);
+    assert_int_equal(run.x[5], 0xffff8001U);
+    access.sign_extend = false;
+    bm_loaded(&access, run.x, 0x12348001U);
+    assert_int_equal(run.x[5], 0x8001U);
+}
+
+static void test_bm_keeps_the_zero_register_zero(void **state)
+{
+    const struct bm_access access = {.width = 4, .reg = 31};
+    uint64_t x[32];
+
+    (void)state;
+    memset(x, 0xee, sizeof x);
+    bm_loaded(&access, x, 0x1234U);
+    assert_int_equal(x[31], 0xeeeeeeeeeeeeeeeeU);
+    assert_int_equal(bm_stored(&access, x), 0);
+}
+
+/* ---- traps ---- */
+
+static void test_bm_sends_each_window_to_its_device(void **state)
+{
+    (void)state;
+    assert_int_equal(load(0, 0x000), 0x74726976U);
+    assert_int_equal(load(1, 0x008), 4);
+    store(1, 0x070, 1);
+    assert_int_equal(load(0, 0x070), 0);
+    assert_int_equal(load(1, 0x070), 1);
+}
+
+static void test_bm_leaves_other_addresses_to_the_hypervisor(void **state)
+{
+    const struct bm_access access = {.width = 4};
+
+    (void)state;
+    assert_false(bm_trap(&run.board, BASE - 4U, &access, run.x));
+    assert_false(bm_trap(&run.board, BASE + 2U * AVPS_MMIO_SIZE, &access, run.x));
+    assert_false(bm_trap(&run.board, UINT64_MAX, &access, run.x));
+}
+
+/* ---- devices ---- */
+
+static void test_bm_serves_a_request_and_drives_its_line(void **state)
+{
+    (void)state;
+    ask(1);
+    assert_false(bm_poll(&run.board, 8));
+    assert_int_equal(run.ram[BUFFER - RAM], 0x5a);
+    assert_int_equal(run.ram[BUFFER - RAM + 15U], 0x5a);
+    assert_int_equal(run.ram[BUFFER - RAM + 16U], 0);
+    assert_int_equal(run.line, 1);
+    assert_true(run.high);
+    store(1, 0x064, 1);
+    assert_false(run.high);
+    assert_int_equal(run.levels, 2);
+}
+
+static void test_bm_polls_again_after_a_wake(void **state)
+{
+    (void)state;
+    run.dry = true;
+    ask(0);
+    (void)bm_poll(&run.board, 8);
+    assert_int_equal(run.levels, 0);
+    run.dry = false;
+    avps_rng_refilled(&run.rng[0]);
+    (void)bm_poll(&run.board, 8);
+    assert_int_equal(run.levels, 1);
+    assert_int_equal(run.ram[BUFFER - RAM], 0x5a);
+}
+
+static void test_bm_names_the_device_of_an_event(void **state)
+{
+    (void)state;
+    run.events = 0;
+    ask(1);
+    assert_int_equal(run.events, 1); /* it went live */
+    assert_int_equal(run.event_device, 1);
+}
+
+static void test_bm_arms_the_earliest_timer_and_polls_when_it_is_due(void **state)
+{
+    const struct avps_port *port = &run.board.ports[0];
+
+    (void)state;
+    assert_false(bm_poll(&run.board, 1));
+    assert_int_equal(run.deadline, UINT64_MAX);
+    port->sys->timer(port->sys_ctx, 500);
+    run.board.ports[1].sys->timer(run.board.ports[1].sys_ctx, 900);
+    assert_false(bm_poll(&run.board, 1));
+    assert_int_equal(run.deadline, 500);
+    run.now = 500;
+    assert_false(bm_poll(&run.board, 1));
+    assert_int_equal(run.deadline, 900);
+    run.board.ports[1].sys->timer(run.board.ports[1].sys_ctx, 0);
+    assert_false(bm_poll(&run.board, 1));
+    assert_int_equal(run.deadline, UINT64_MAX);
+}
+
+static void test_bm_refuses_one_device_too_many(void **state)
+{
+    struct avps_rng more[BM_DEVICES];
+    struct avps_queue *queues = test_calloc(BM_DEVICES, sizeof *queues);
+
+    (void)state;
+    for (uint32_t i = 2; i <= BM_DEVICES; i++) {
+        const struct avps_rng_config config = {.base = {.mem = &run.board.mem,
+                                                        .port = bm_port(&run.board),
+                                                        .queues = &queues[i - 2U],
+                                                        .queue_count = 1,
+                                                        .queue_size_max = 16},
+                                               .ops = &source};
+        assert_int_equal(avps_rng_init(&more[i - 2U], &config), AVPS_OK);
+        assert_int_equal(bm_attach(&run.board, &more[i - 2U].base),
+                         i < BM_DEVICES ? AVPS_OK : AVPS_E_NOSPACE);
+    }
+    test_free(queues);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_bm_decodes_every_part_of_a_syndrome, setup),
+        cmocka_unit_test_setup(test_bm_refuses_an_abort_without_syndrome, setup),
+        cmocka_unit_test_setup(test_bm_extends_what_is_loaded, setup),
+        cmocka_unit_test_setup(test_bm_keeps_the_zero_register_zero, setup),
+        cmocka_unit_test_setup(test_bm_sends_each_window_to_its_device, setup),
+        cmocka_unit_test_setup(test_bm_leaves_other_addresses_to_the_hypervisor, setup),
+        cmocka_unit_test_setup(test_bm_serves_a_request_and_drives_its_line, setup),
+        cmocka_unit_test_setup(test_bm_polls_again_after_a_wake, setup),
+        cmocka_unit_test_setup(test_bm_names_the_device_of_an_event, setup),
+        cmocka_unit_test_setup(test_bm_arms_the_earliest_timer_and_polls_when_it_is_due, setup),
+        cmocka_unit_test_setup(test_bm_refuses_one_device_too_many, setup),
+    };
+
+    return cmocka_run_group_tests_name("port/bm_port", tests, NULL, NULL);
+}
