@@ -124,11 +124,17 @@ static enum avps_status packed_indirect(const struct avps_vq *vq, struct avps_ch
 }
 
 /* Out of line without the address of `walk`, which stays in registers. */
+/*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk);
+  @ assigns *walk, vq->mem->last;
+  @ ensures mem_is_sound(vq->mem);
+  @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
 AVPS_INLINE enum avps_status packed_indirect_only(const struct avps_vq *vq,
                                                   struct avps_chain *chain, struct chain_walk *walk,
                                                   struct virtq_desc desc)
 {
-    struct chain_walk cold = *walk;
+    struct chain_walk cold = {walk->segs, walk->readable_segs, walk->readable_len,
+                              walk->writable_len};
+    /*@ assert walk_is_sound(chain, &cold); */
     const enum avps_status status = packed_indirect(vq, chain, &cold, desc);
 
     *walk = cold;
@@ -367,7 +373,7 @@ enum avps_status avps_packed_set_kicks(struct avps_vq *vq, bool wanted)
     if (!vq->event_idx) {
         return ring_store16(vq, &vq->device, EVENT_FLAGS, EVENT_ENABLE);
     }
-    const uint16_t off_wrap = (uint16_t)(vq->avail_idx | (vq->avail_wrap ? 0x8000U : 0U));
+    const uint16_t off_wrap = (uint16_t)(vq->avail_idx + (vq->avail_wrap ? 0x8000U : 0U));
     const enum avps_status status = ring_store16(vq, &vq->device, 0, off_wrap);
     return status == AVPS_OK ? ring_store16_release(vq, &vq->device, EVENT_FLAGS, EVENT_DESC)
                              : status;

@@ -130,7 +130,8 @@ AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_ch
             return status;
         }
         if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
-            struct chain_walk cold = *walk; /* keeps `walk` in registers */
+            struct chain_walk cold = {walk->segs, walk->readable_segs, walk->readable_len,
+                                      walk->writable_len}; /* keeps `walk` in registers */
 
             /*@ assert walk_is_sound(chain, &cold); */
             status = split_indirect(vq, chain, &cold, desc);

@@ -106,7 +106,8 @@ enum avps_status avps_packed_pop(struct avps_vq *vq, struct avps_chain *chains, 
   @ assigns vq->avail_idx, vq->avail_wrap, vq->slots_in_flight;
   @ ensures packed_is_sound(vq);
   @ ensures vq->slots_in_flight == \old(vq->slots_in_flight) - chain->slots;
-  @ ensures \old(vq->avail_idx) == (vq->avail_idx + chain->slots) % vq->size; */
+  @ ensures \old(vq->avail_idx) == vq->avail_idx + chain->slots ||
+  @   \old(vq->avail_idx) == vq->avail_idx + chain->slots - vq->size; */
 void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain);
 enum avps_status avps_packed_push(struct avps_vq *vq, struct avps_chain *chains, uint32_t count);
 enum avps_status avps_packed_publish(struct avps_vq *vq, bool *notify);
@@ -453,6 +454,7 @@ AVPS_INLINE bool mem_hits(const struct avps_mem *mem, avps_gpa gpa, uint32_t len
     const struct avps_mem_region *region = &mem->regions[mem->last];
     /*@ assert region_is_sound(region); */
     const uint64_t off = u64_distance(region->gpa, gpa);
+    /*@ assert off < region->size ==> region->gpa <= gpa && off == gpa - region->gpa; */
 
     return off < region->size && len != 0U && len <= region->size - off &&
            access_is_granted(region->access, (uint32_t)access);
@@ -555,6 +557,7 @@ AVPS_INLINE bool vq_holds(const struct avps_vq *vq, const struct avps_chain *cha
 }
 
 /*@ requires vq_is_sound(vq) && \valid_read(chain) && chain->id < vq->size && vq->in_flight > 0;
+  @ requires \separated(chain, vq);
   @ assigns vq->in_flight, vq->busy[chain->id / 32];
   @ ensures vq->in_flight == \old(vq->in_flight) - 1; */
 AVPS_INLINE void vq_forget(struct avps_vq *vq, const struct avps_chain *chain)
