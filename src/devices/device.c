@@ -478,6 +478,9 @@ void avps_device_write_status(struct avps_device *dev, uint32_t value)
 
 /* ---- configuration space ---- */
 
+/* What `config_get` fills is its model's part: the proofs take this contract for granted. */
+/*@ requires \valid_read(dev) && \valid(image + (0 .. 127)) && dev->ops->config_size <= 128;
+  @ assigns image[0 .. 127]; */
 static void device_config_image(const struct avps_device *dev, uint8_t *image)
 {
     (void)memset(image, 0, AVPS_CONFIG_SPACE_MAX);
@@ -510,6 +513,17 @@ void avps_device_config_read(const struct avps_device *dev, uint32_t off, uint8_
     (void)memcpy(bytes, (suspended ? dev->frozen : image) + off, len < room ? len : room);
 }
 
+/* The model writes itself: the proofs take this contract for granted, and `*dev` for the model. */
+/*@ requires \valid(dev) && \valid_read(dev->ops) && dev->ops->config_put != \null;
+  @ requires off < dev->ops->config_size && off + len <= dev->ops->config_size;
+  @ requires \valid_read(bytes + (0 .. len - 1)) && !dev->resetting && (dev->status & 16) == 0;
+  @ assigns *dev; */
+static void device_config_put(struct avps_device *dev, uint32_t off, const uint8_t *bytes,
+                              uint32_t len)
+{
+    dev->ops->config_put(dev, off, bytes, len);
+}
+
 /* [init-1.2] Ignored while suspended; ignored unless all of it is inside the space. */
 void avps_device_config_write(struct avps_device *dev, uint32_t off, const uint8_t *bytes,
                               uint32_t len)
@@ -519,7 +533,7 @@ void avps_device_config_write(struct avps_device *dev, uint32_t off, const uint8
         (dev->status & VIRTIO_STATUS_SUSPEND) != 0U) {
         return;
     }
-    dev->ops->config_put(dev, off, bytes, len);
+    device_config_put(dev, off, bytes, len);
 }
 
 /* ---- queue registers ---- */
@@ -637,6 +651,10 @@ const struct avps_device_counters *avps_device_counters(const struct avps_device
     return &dev->counters;
 }
 
+/*@ requires \valid_read(dev) && \valid_read(dev->queues + (0 .. dev->queue_count - 1));
+  @ assigns \nothing;
+  @ ensures queue >= dev->queue_count ==> \result == \null;
+  @ ensures queue < dev->queue_count ==> \result == &dev->queues[queue].counters; */
 const struct avps_queue_counters *avps_queue_counters(const struct avps_device *dev, uint16_t queue)
 {
     return queue < dev->queue_count ? &dev->queues[queue].counters : NULL;

@@ -160,9 +160,9 @@ enum avps_status avps_device_pop(struct avps_device *dev, uint16_t index, struct
 void avps_device_unpop(struct avps_device *dev, uint16_t index, struct avps_chain *chain);
 void avps_device_push(struct avps_device *dev, uint16_t index, struct avps_chain *chain);
 /* The same for many at once: chains[0 .. *count) were taken, whatever pop_burst returns. */
-enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t queue,
+enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t index,
                                        struct avps_chain *chains, uint32_t max, uint32_t *count);
-void avps_device_push_burst(struct avps_device *dev, uint16_t queue, struct avps_chain *chains,
+void avps_device_push_burst(struct avps_device *dev, uint16_t index, struct avps_chain *chains,
                             uint32_t count);
 /* A chain that cannot be served is the guest's fault: dropped, the queue latched, the device
  * faulted. */
@@ -215,18 +215,46 @@ enum avps_status avps_device_attach(struct avps_device *dev, const struct avps_t
                                     void *ctx);
 
 /* The status register as the driver reads it: not 0 while a reset is going on. */
+/*@ requires \valid_read(dev);
+  @ assigns \nothing;
+  @ ensures \result == dev->status; */
 uint8_t avps_device_read_status(const struct avps_device *dev);
 void avps_device_write_status(struct avps_device *dev, uint32_t value);
+/*@ requires \valid_read(dev);
+  @ assigns \nothing;
+  @ ensures selector < 4 ==> \result == dev->offered.word[selector];
+  @ ensures selector >= 4 ==> \result == 0; */
 uint32_t avps_device_offered_word(const struct avps_device *dev, uint32_t selector);
+/*@ requires \valid(dev);
+  @ assigns dev->wanted.word[0 .. 3];
+  @ ensures \forall integer i; 0 <= i < 4 && i != selector ==>
+  @   dev->wanted.word[i] == \old(dev->wanted.word[i]);
+  @ ensures dev->resetting || (dev->status & 8) != 0 ==>
+  @   \forall integer i; 0 <= i < 4 ==> dev->wanted.word[i] == \old(dev->wanted.word[i]); */
 void avps_device_write_features(struct avps_device *dev, uint32_t selector, uint32_t value);
+/*@ requires \valid_read(dev) && \valid_read(dev->ops) && dev->ops->config_size <= 128;
+  @ requires \valid(bytes + (0 .. len - 1)) && \separated(bytes + (0 .. len - 1), dev, dev->ops);
+  @ assigns bytes[0 .. len - 1];
+  @ ensures \forall integer i; 0 <= i < len && off + i >= dev->ops->config_size ==>
+  @   bytes[i] == 0; */
 void avps_device_config_read(const struct avps_device *dev, uint32_t off, uint8_t *bytes,
                              uint32_t len);
+/*@ requires \valid(dev) && \valid_read(dev->ops) && \separated(dev, dev->ops);
+  @ requires \valid_read(bytes + (0 .. len - 1));
+  @ assigns *dev; */
 void avps_device_config_write(struct avps_device *dev, uint32_t off, const uint8_t *bytes,
                               uint32_t len);
 
 /* The queue, or NULL for an index that does not exist. */
+/*@ requires \valid_read(dev) && \valid_read(dev->queues + (0 .. dev->queue_count - 1));
+  @ assigns \nothing;
+  @ ensures queue < dev->queue_count ==> \result == dev->queues + queue && \valid_read(\result);
+  @ ensures queue >= dev->queue_count ==> \result == \null; */
 struct avps_queue *avps_device_queue(struct avps_device *dev, uint32_t queue);
 /* Whether the driver may write its registers now. */
+/*@ requires \valid_read(dev) && \valid_read(queue);
+  @ assigns \nothing;
+  @ ensures \result != 0 <==> !queue->vq.live && !queue->regs.resetting && !dev->resetting; */
 bool avps_device_queue_is_open(const struct avps_device *dev, const struct avps_queue *queue);
 void avps_device_enable_queue(struct avps_device *dev, uint16_t index);
 /* Stop a queue (QueueReady 0) or reset it (QueueReset 1). */

@@ -101,6 +101,16 @@ static const struct avps_transport_ops mmio_transport_ops = {
 
 /* ---- reads ---- */
 
+/* Contracts are in ACSL and proved by tests/proofs. */
+/*@ predicate mmio_is_sound(struct avps_mmio *m) =
+      \valid_read(m) && \valid_read(m->device) && \valid_read(m->device->ops) &&
+      \valid_read(m->device->queues + (0 .. m->device->queue_count - 1)); */
+
+/*@ requires mmio_is_sound(mmio);
+  @ assigns \nothing;
+  @ ensures mmio->queue_sel >= mmio->device->queue_count ==> \result == 0;
+  @ ensures offset == 0x044 || offset == 0x0c0 ==> \result <= 1;
+  @ ensures \result <= 1 || (offset == 0x034 && \result == mmio->device->queue_size_max); */
 static uint32_t mmio_read_queue(const struct avps_mmio *mmio, uint32_t offset)
 {
     const struct avps_queue *queue = avps_device_queue(mmio->device, mmio->queue_sel);
@@ -120,6 +130,13 @@ static uint32_t mmio_read_queue(const struct avps_mmio *mmio, uint32_t offset)
     }
 }
 
+/*@ requires mmio_is_sound(mmio);
+  @ assigns \nothing;
+  @ ensures offset == 0x000 ==> \result == 0x74726976;
+  @ ensures offset == 0x004 ==> \result == 2;
+  @ ensures offset == 0x060 ==> \result == mmio->interrupt_status;
+  @ ensures 0x0b0 <= offset <= 0x0bc && offset % 4 == 0 ==> \result == 0xffffffff;
+  @ ensures offset == 0x034 && mmio->queue_sel >= mmio->device->queue_count ==> \result == 0; */
 static uint32_t mmio_read_register(const struct avps_mmio *mmio, uint32_t offset)
 {
     switch (offset) {
@@ -151,16 +168,28 @@ static uint32_t mmio_read_register(const struct avps_mmio *mmio, uint32_t offset
 
 /* ---- writes ---- */
 
+/*@ requires \valid(address);
+  @ assigns *address;
+  @ ensures *address == ((\old(*address) & 0xffffffff00000000) | value); */
 static void mmio_set_low(uint64_t *address, uint32_t value)
 {
     *address = (*address & 0xffffffff00000000U) | value;
 }
 
+/*@ requires \valid(address);
+  @ assigns *address;
+  @ ensures *address == ((\old(*address) & 0xffffffff) | (value << 32)); */
 static void mmio_set_high(uint64_t *address, uint32_t value)
 {
     *address = (*address & 0xffffffffU) | (uint64_t)value << 32;
 }
 
+/*@ requires \valid(regs);
+  @ assigns regs->size, regs->desc, regs->driver, regs->device;
+  @ ensures regs->size == (offset == 0x038 ? value : \old(regs->size));
+  @ ensures offset != 0x080 && offset != 0x084 ==> regs->desc == \old(regs->desc);
+  @ ensures offset != 0x090 && offset != 0x094 ==> regs->driver == \old(regs->driver);
+  @ ensures offset != 0x0a0 && offset != 0x0a4 ==> regs->device == \old(regs->device); */
 static void mmio_write_queue_regs(struct avps_queue_regs *regs, uint32_t offset, uint32_t value)
 {
     switch (offset) {
@@ -266,6 +295,9 @@ static void mmio_write_register(struct avps_mmio *mmio, uint32_t offset, uint32_
 
 /* ---- the window ---- */
 
+/*@ assigns \nothing;
+  @ ensures \result != 0 <==>
+  @   (width == 1 || width == 2 || width == 4 || width == 8) && offset % width == 0; */
 static bool mmio_width_is_valid(uint64_t offset, uint32_t width)
 {
     const bool power = width == 1U || width == 2U || width == 4U || width == 8U;
@@ -276,6 +308,12 @@ static bool mmio_width_is_valid(uint64_t offset, uint32_t width)
 /* Which part an access hits, if it is allowed at all. */
 enum mmio_part { MMIO_PART_NONE, MMIO_PART_REGISTERS, MMIO_PART_CONFIG };
 
+/*@ assigns \nothing;
+  @ ensures \result == MMIO_PART_CONFIG ==> 0x100 <= offset <= UINT32_MAX - 8 &&
+  @   offset % width == 0 && (width == 1 || width == 2 || width == 4 || width == 8);
+  @ ensures \result == MMIO_PART_REGISTERS <==> width == 4 && offset < 0x100 && offset % 4 == 0;
+  @ ensures \result == MMIO_PART_NONE || \result == MMIO_PART_REGISTERS ||
+  @   \result == MMIO_PART_CONFIG; */
 static enum mmio_part mmio_decode(uint64_t offset, uint32_t width)
 {
     if (!mmio_width_is_valid(offset, width) || offset > UINT32_MAX - 8U) {

@@ -8,6 +8,46 @@ void avps_chain_init(struct avps_chain *chain, struct avps_seg *segs, uint32_t c
     *chain = (struct avps_chain){.segs = segs, .seg_cap = count};
 }
 
+/* Contracts are in ACSL and proved by tests/proofs. */
+/*@ axiomatic cursor {
+      // From byte `off` of segment `seg` on there are `n` bytes. The segments are filled when a
+      // chain is taken (chain_put) and do not change while it is used: this holds at any time.
+      predicate has_bytes(struct avps_seg *segs, integer seg, integer off, integer n);
+
+      axiom bytes_readable{L}:
+        \forall struct avps_seg *segs, integer seg, off, n;
+          has_bytes(segs, seg, off, n) && n >= 1 ==> \valid_read(segs + seg);
+
+      axiom bytes_inside{L}:
+        \forall struct avps_seg *segs, integer seg, off, n;
+          has_bytes(segs, seg, off, n) && n >= 1 ==>
+            0 <= off < segs[seg].len && seg < UINT32_MAX;
+
+      axiom bytes_gpa{L}:
+        \forall struct avps_seg *segs, integer seg, off, n;
+          has_bytes(segs, seg, off, n) && n >= 1 ==>
+            segs[seg].gpa + segs[seg].len <= UINT64_MAX + 1;
+
+      axiom bytes_mapped{L}:
+        \forall struct avps_seg *segs, integer seg, off, n;
+          has_bytes(segs, seg, off, n) && n >= 1 && segs[seg].ptr != \null ==>
+            \valid(segs[seg].ptr + (0 .. segs[seg].len - 1));
+
+      axiom bytes_after{L}:
+        \forall struct avps_seg *segs, integer seg, off, n, off2, n2;
+          has_bytes(segs, seg, off, n) && off <= off2 < segs[seg].len && n2 >= 0 &&
+          off2 + n2 == off + n ==> has_bytes(segs, seg, off2, n2);
+
+      axiom bytes_next{L}:
+        \forall struct avps_seg *segs, integer seg, off, n, seg2, n2;
+          has_bytes(segs, seg, off, n) && seg2 == seg + 1 && n2 >= 0 &&
+          segs[seg].len + n2 == off + n ==> has_bytes(segs, seg2, 0, n2);
+
+      axiom bytes_fewer:
+        \forall struct avps_seg *segs, integer seg, off, n, part;
+          has_bytes(segs, seg, off, n) && 0 <= part <= n ==> has_bytes(segs, seg, off, part);
+    } */
+
 /* One contiguous piece under a cursor. */
 struct chain_piece {
     uint8_t *ptr;
@@ -16,10 +56,20 @@ struct chain_piece {
 };
 
 /* The piece at (*seg, *off) of at most `limit` bytes; moves the cursor past it. */
+/*@ requires \valid_read(chain) && \valid(seg) && \valid(off) && \separated(seg, off, &chain->segs);
+  @ requires limit >= 1 && has_bytes(chain->segs, *seg, *off, limit);
+  @ assigns *seg, *off;
+  @ ensures 1 <= \result.len <= limit;
+  @ ensures \forall integer n; n >= limit && has_bytes(chain->segs, \old(*seg), \old(*off), n) ==>
+  @   has_bytes(chain->segs, *seg, *off, n - \result.len);
+  @ ensures \result.ptr != \null ==> \valid(\result.ptr + (0 .. \result.len - 1));
+  @ ensures \result.gpa + \result.len <= UINT64_MAX + 1; */
 static struct chain_piece chain_next(const struct avps_chain *chain, uint32_t *seg, uint32_t *off,
                                      uint32_t limit)
 {
     const struct avps_seg *s = &chain->segs[*seg];
+    /*@ assert \valid_read(s); */
+    /*@ assert s->ptr != \null ==> \valid(s->ptr + (0 .. s->len - 1)); */
     const uint32_t room = s->len - *off;
     struct chain_piece piece = {s->ptr == NULL ? NULL : s->ptr + *off, s->gpa + *off,
                                 limit < room ? limit : room};
@@ -33,6 +83,11 @@ static struct chain_piece chain_next(const struct avps_chain *chain, uint32_t *s
     return piece;
 }
 
+/* Guest memory and the port's ops: the proofs take the two contracts for granted. */
+/*@ requires \valid_read(piece) && piece->len >= 1 && \valid(dst + (0 .. piece->len - 1));
+  @ requires piece->ptr != \null ==> \valid_read(piece->ptr + (0 .. piece->len - 1));
+  @ requires piece->gpa + piece->len <= UINT64_MAX + 1;
+  @ assigns dst[0 .. piece->len - 1]; */
 static enum avps_status chain_copy_in(struct avps_mem *mem, const struct chain_piece *piece,
                                       uint8_t *dst)
 {
@@ -43,6 +98,10 @@ static enum avps_status chain_copy_in(struct avps_mem *mem, const struct chain_p
     return mem->ops->read(mem->ctx, piece->gpa, dst, piece->len);
 }
 
+/*@ requires \valid_read(piece) && piece->len >= 1 && \valid_read(src + (0 .. piece->len - 1));
+  @ requires piece->ptr != \null ==> \valid(piece->ptr + (0 .. piece->len - 1));
+  @ requires piece->gpa + piece->len <= UINT64_MAX + 1;
+  @ assigns \nothing; */
 static enum avps_status chain_copy_out(struct avps_mem *mem, const struct chain_piece *piece,
                                        const uint8_t *src)
 {
@@ -54,6 +113,15 @@ static enum avps_status chain_copy_out(struct avps_mem *mem, const struct chain_
 }
 
 /* [split-2.1] [packed-2.1] This cursor sees readable segments only. */
+/*@ requires \valid(chain) && \valid((uint8_t *)dst + (0 .. len - 1));
+  @ requires has_bytes(chain->segs, chain->read_seg, chain->read_off, chain->readable_len);
+  @ requires \separated(chain, (uint8_t *)dst + (0 .. len - 1));
+  @ assigns chain->read_seg, chain->read_off, chain->readable_len, ((uint8_t *)dst)[0 .. len - 1];
+  @ ensures has_bytes(chain->segs, chain->read_seg, chain->read_off, chain->readable_len);
+  @ ensures chain->readable_len <= \old(chain->readable_len);
+  @ ensures \result == AVPS_OK ==> chain->readable_len == \old(chain->readable_len) - len;
+  @ ensures len > \old(chain->readable_len) ==> \result == AVPS_E_GUEST_SIZE &&
+  @   chain->readable_len == \old(chain->readable_len); */
 enum avps_status avps_chain_read(struct avps_chain *chain, void *dst, uint32_t len)
 {
     uint8_t *to = dst;
@@ -61,6 +129,14 @@ enum avps_status avps_chain_read(struct avps_chain *chain, void *dst, uint32_t l
     if (len > chain->readable_len) {
         return AVPS_E_GUEST_SIZE;
     }
+    /*@ loop invariant 0 <= len <= \at(len, Pre) && to == (uint8_t *)dst + (\at(len, Pre) - len);
+      @ loop invariant chain->readable_len ==
+      @   \at(chain->readable_len, Pre) - (\at(len, Pre) - len) && len <= chain->readable_len;
+      @ loop invariant
+      @   has_bytes(chain->segs, chain->read_seg, chain->read_off, chain->readable_len);
+      @ loop assigns len, to, chain->read_seg, chain->read_off, chain->readable_len,
+      @   ((uint8_t *)dst)[0 .. \at(len, Pre) - 1];
+      @ loop variant len; */
     while (len != 0U) {
         const struct chain_piece piece = chain_next(chain, &chain->read_seg, &chain->read_off, len);
         const enum avps_status status = chain_copy_in(chain->mem, &piece, to);
@@ -75,11 +151,25 @@ enum avps_status avps_chain_read(struct avps_chain *chain, void *dst, uint32_t l
     return AVPS_OK;
 }
 
+/*@ requires \valid(chain);
+  @ requires has_bytes(chain->segs, chain->read_seg, chain->read_off, chain->readable_len);
+  @ assigns chain->read_seg, chain->read_off, chain->readable_len;
+  @ ensures has_bytes(chain->segs, chain->read_seg, chain->read_off, chain->readable_len);
+  @ ensures \result == AVPS_OK ==> chain->readable_len == \old(chain->readable_len) - len;
+  @ ensures \result != AVPS_OK ==> chain->readable_len == \old(chain->readable_len);
+  @ ensures \result == AVPS_OK <==> len <= \old(chain->readable_len); */
 enum avps_status avps_chain_skip(struct avps_chain *chain, uint32_t len)
 {
     if (len > chain->readable_len) {
         return AVPS_E_GUEST_SIZE;
     }
+    /*@ loop invariant 0 <= len <= \at(len, Pre) && len <= chain->readable_len;
+      @ loop invariant chain->readable_len ==
+      @   \at(chain->readable_len, Pre) - (\at(len, Pre) - len);
+      @ loop invariant
+      @   has_bytes(chain->segs, chain->read_seg, chain->read_off, chain->readable_len);
+      @ loop assigns len, chain->read_seg, chain->read_off, chain->readable_len;
+      @ loop variant len; */
     while (len != 0U) {
         const struct chain_piece piece = chain_next(chain, &chain->read_seg, &chain->read_off, len);
 
@@ -89,6 +179,17 @@ enum avps_status avps_chain_skip(struct avps_chain *chain, uint32_t len)
     return AVPS_OK;
 }
 
+/*@ requires \valid(chain) && \valid(len) && \separated(chain, len);
+  @ requires 1 <= *len <= chain->writable_len && \valid_read(src + (0 .. *len - 1));
+  @ requires has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+  @ requires chain->written + chain->writable_len <= UINT32_MAX;
+  @ assigns *len, chain->write_seg, chain->write_off, chain->writable_len, chain->written;
+  @ ensures has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+  @ ensures 1 <= *len <= \old(*len);
+  @ ensures \result == AVPS_OK ==> chain->writable_len == \old(chain->writable_len) - *len;
+  @ ensures \result == AVPS_OK ==> chain->written == \old(chain->written) + *len;
+  @ ensures \result != AVPS_OK ==> chain->writable_len == \old(chain->writable_len) &&
+  @   chain->written == \old(chain->written); */
 static enum avps_status chain_write_piece(struct avps_chain *chain, const uint8_t *src,
                                           uint32_t *len)
 {
@@ -108,6 +209,15 @@ static enum avps_status chain_write_piece(struct avps_chain *chain, const uint8_
 }
 
 /* [split-2.1] [packed-2.1] This cursor sees writable segments only. */
+/*@ requires \valid(chain) && \valid_read((uint8_t *)src + (0 .. len - 1));
+  @ requires has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+  @ requires chain->written + chain->writable_len <= UINT32_MAX;
+  @ assigns chain->write_seg, chain->write_off, chain->writable_len, chain->written;
+  @ ensures has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+  @ ensures chain->written + chain->writable_len == \old(chain->written + chain->writable_len);
+  @ ensures \result == AVPS_OK ==> chain->written == \old(chain->written) + len;
+  @ ensures len > \old(chain->writable_len) ==> \result == AVPS_E_GUEST_SIZE &&
+  @   chain->written == \old(chain->written); */
 enum avps_status avps_chain_write(struct avps_chain *chain, const void *src, uint32_t len)
 {
     const uint8_t *from = src;
@@ -115,6 +225,16 @@ enum avps_status avps_chain_write(struct avps_chain *chain, const void *src, uin
     if (len > chain->writable_len) {
         return AVPS_E_GUEST_SIZE;
     }
+    /*@ loop invariant 0 <= len <= \at(len, Pre) && len <= chain->writable_len;
+      @ loop invariant from == (uint8_t *)src + (\at(len, Pre) - len);
+      @ loop invariant chain->written == \at(chain->written, Pre) + (\at(len, Pre) - len);
+      @ loop invariant chain->written + chain->writable_len ==
+      @   \at(chain->written + chain->writable_len, Pre);
+      @ loop invariant
+      @   has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+      @ loop assigns len, from, chain->write_seg, chain->write_off, chain->writable_len,
+      @   chain->written;
+      @ loop variant len; */
     while (len != 0U) {
         uint32_t piece = len;
         const enum avps_status status = chain_write_piece(chain, from, &piece);
@@ -147,11 +267,27 @@ enum avps_status avps_chain_write_zeroes(struct avps_chain *chain, uint32_t len)
     return AVPS_OK;
 }
 
+/*@ requires \valid(chain);
+  @ requires has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+  @ requires chain->written + chain->writable_len <= UINT32_MAX;
+  @ assigns chain->write_seg, chain->write_off, chain->writable_len, chain->written;
+  @ ensures has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+  @ ensures chain->written + chain->writable_len == \old(chain->written + chain->writable_len);
+  @ ensures \result == AVPS_OK ==> chain->written == \old(chain->written) + len;
+  @ ensures \result == AVPS_OK <==> len <= \old(chain->writable_len); */
 enum avps_status avps_chain_wrote(struct avps_chain *chain, uint32_t len)
 {
     if (len > chain->writable_len) {
         return AVPS_E_GUEST_SIZE;
     }
+    /*@ loop invariant 0 <= len <= \at(len, Pre) && len <= chain->writable_len;
+      @ loop invariant chain->written == \at(chain->written, Pre) + (\at(len, Pre) - len);
+      @ loop invariant chain->written + chain->writable_len ==
+      @   \at(chain->written + chain->writable_len, Pre);
+      @ loop invariant
+      @   has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+      @ loop assigns len, chain->write_seg, chain->write_off, chain->writable_len, chain->written;
+      @ loop variant len; */
     while (len != 0U) {
         const struct chain_piece piece =
             chain_next(chain, &chain->write_seg, &chain->write_off, len);
@@ -163,6 +299,14 @@ enum avps_status avps_chain_wrote(struct avps_chain *chain, uint32_t len)
     return AVPS_OK;
 }
 
+/*@ requires \valid(chain);
+  @ requires has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+  @ assigns chain->tail_len, chain->writable_len;
+  @ ensures has_bytes(chain->segs, chain->write_seg, chain->write_off, chain->writable_len);
+  @ ensures \result == AVPS_OK ==> chain->tail_len == len &&
+  @   chain->writable_len == \old(chain->writable_len) - len;
+  @ ensures \result != AVPS_OK ==> chain->writable_len == \old(chain->writable_len) &&
+  @   chain->tail_len == \old(chain->tail_len); */
 enum avps_status avps_chain_reserve_tail(struct avps_chain *chain, uint32_t len)
 {
     if (len > chain->writable_len || chain->tail_len != 0U) {
