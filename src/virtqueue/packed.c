@@ -302,7 +302,7 @@ enum avps_status avps_packed_push(struct avps_vq *vq, struct avps_chain *chains,
 static bool packed_event_passed(const struct avps_vq *vq, struct packed_pos old, uint16_t off_wrap)
 {
     const uint32_t event = off_wrap & EVENT_OFF;
-    const bool event_wrap = (off_wrap >> 15) != 0U;
+    const bool event_wrap = (off_wrap & 0x8000U) != 0U;
     const uint32_t now = (uint32_t)vq->used_idx + 0x20000U;
     const uint32_t before = old.wrap == vq->used_wrap ? 0U : vq->size;
     const uint32_t event_before = event_wrap == vq->used_wrap ? 0U : vq->size;

@@ -429,10 +429,17 @@ AVPS_INLINE uint64_t u64_distance(uint64_t from, uint64_t to)
     return to - from;
 }
 
-/*@ assigns \nothing;
-  @ ensures want == 1 ==> (\result <==> (have & 1) != 0);
-  @ ensures want == 2 ==> (\result <==> (have & 2) != 0);
-  @ ensures want == 3 ==> (\result <==> (have & 3) == 3); */
+/*@ requires 1 <= have <= 3 && 1 <= want <= 3;
+  @ assigns \nothing;
+  @ ensures have == 1 && want == 1 ==> \result;
+  @ ensures have == 1 && want == 2 ==> !\result;
+  @ ensures have == 1 && want == 3 ==> !\result;
+  @ ensures have == 2 && want == 1 ==> !\result;
+  @ ensures have == 2 && want == 2 ==> \result;
+  @ ensures have == 2 && want == 3 ==> !\result;
+  @ ensures have == 3 && want == 1 ==> \result;
+  @ ensures have == 3 && want == 2 ==> \result;
+  @ ensures have == 3 && want == 3 ==> \result; */
 AVPS_INLINE bool access_is_granted(uint32_t have, uint32_t want)
 {
     return (have & want) == want;
@@ -456,8 +463,12 @@ AVPS_INLINE bool mem_hits(const struct avps_mem *mem, avps_gpa gpa, uint32_t len
     const uint64_t off = u64_distance(region->gpa, gpa);
     /*@ assert off < region->size ==> region->gpa <= gpa && off == gpa - region->gpa; */
 
-    return off < region->size && len != 0U && len <= region->size - off &&
-           access_is_granted(region->access, (uint32_t)access);
+    if (AVPS_UNLIKELY(off >= region->size || len == 0U || len > region->size - off ||
+                      !access_is_granted(region->access, (uint32_t)access))) {
+        return false;
+    }
+    /*@ assert guest_range(region->host, region->gpa, region->size, access); */
+    return true;
 }
 
 /* Add a range: one segment without a call where the last hit serves. An empty one adds nothing

@@ -31,9 +31,9 @@
       \valid_read(r) &&
       1 <= r->size && r->gpa + r->size <= UINT64_MAX + 1 && 1 <= r->access <= 3 &&
       r->host != \null &&
-      ((r->access & 1) != 0 ==> guest_range(r->host, r->gpa, r->size, 1)) &&
-      ((r->access & 2) != 0 ==> guest_range(r->host, r->gpa, r->size, 2)) &&
-      ((r->access & 3) == 3 ==> guest_range(r->host, r->gpa, r->size, 3));
+      (r->access != 2 ==> guest_range(r->host, r->gpa, r->size, 1)) &&
+      (r->access != 1 ==> guest_range(r->host, r->gpa, r->size, 2)) &&
+      (r->access == 3 ==> guest_range(r->host, r->gpa, r->size, 3));
  */
 
 /*@ axiomatic region_table {
