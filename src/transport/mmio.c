@@ -162,8 +162,9 @@ static uint32_t mmio_read_register(const struct avps_mmio *mmio, uint32_t offset
     case MMIO_CONFIG_GENERATION:
         return mmio->device->config_generation;
     default:
-        return mmio_read_queue(mmio, offset);
+        break;
     }
+    return mmio_read_queue(mmio, offset);
 }
 
 /* ---- writes ---- */
