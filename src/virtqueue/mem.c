@@ -47,6 +47,9 @@ enum avps_status avps_mem_init_ops(struct avps_mem *mem, const struct avps_mem_o
 
 /* ---- which contract is in force ---- */
 
+/*@ requires mem_is_sound(mem);
+  @ assigns \nothing;
+  @ ensures \result <==> mem->region_count != 0 || mem->ops->translate != \null; */
 static bool mem_can_translate(const struct avps_mem *mem)
 {
     return mem->region_count != 0U || mem->ops->translate != NULL;

@@ -15,6 +15,10 @@
           guest_range(p, gpa, len, access) && gpa <= part && 0 <= n && part + n <= gpa + len &&
           q == p + (part - gpa) ==> guest_range(q, part, n, access);
 
+      axiom guest_not_null:
+        \forall uint8_t *p, integer gpa, len, access;
+          guest_range(p, gpa, len, access) && 0 < len ==> p != \null;
+
       axiom guest_valid{L}:
         \forall uint8_t *p, integer gpa, len, access;
           guest_range(p, gpa, len, access) ==> \valid(p + (0 .. len - 1));
