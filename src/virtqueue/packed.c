@@ -141,6 +141,15 @@ AVPS_INLINE enum avps_status packed_indirect_only(const struct avps_vq *vq,
     return status;
 }
 
+/* A chain that goes on where nothing is available is malformed; before its start there is none. */
+/*@ requires status != AVPS_OK;
+  @ assigns \nothing;
+  @ ensures \result != AVPS_OK; */
+static enum avps_status packed_gap(enum avps_status status, uint32_t steps)
+{
+    return status == AVPS_EMPTY && steps != 0U ? AVPS_E_GUEST_DESC : status;
+}
+
 /* [packed-3.1] Follow NEXT from `pos`; at most the slots that are not in flight. The id is that of
  * the last descriptor. */
 /*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk) && pos.idx < vq->size;
@@ -163,7 +172,7 @@ AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_c
         enum avps_status status = packed_load(vq, pos, &desc, &chain->id);
 
         if (status != AVPS_OK) {
-            return status == AVPS_EMPTY && steps != 0U ? AVPS_E_GUEST_DESC : status;
+            return packed_gap(status, steps);
         }
         chain->slots = (uint16_t)(steps + 1U);
         if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
