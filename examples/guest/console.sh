@@ -17,17 +17,21 @@ console_port() {
 console_ask() {
     local number answer
     number=$(($$ * 7919 % 10000 + $(now_ms) % 1000))
-    echo "AVPS-ASK $number" >/dev/hvc0
-    read -r -t 5 answer </dev/hvc0 || return 1
+    echo "AVPS-ASK $number" >&3
+    read -r -t 5 answer <&3 || return 1
     echo "asked $number, got $answer"
     [ "$answer" = "AVPS-ANSWER $((number + 1))" ]
 }
 
+# The terminal stays open throughout: its last close would throw away an answer on its way.
 console_asks() {
-    local i
+    local i status=0
+    exec 3<>/dev/hvc0
     for i in 1 2 3 4 5; do
-        console_ask || return 1
+        console_ask || status=1
     done
+    exec 3>&-
+    return $status
 }
 
 # 1 MiB out and back, reading and writing at once: both directions hold each other up.
