@@ -18,7 +18,7 @@ endif()
 option(BUILD_SHARED_LIBS "Make the target avps a shared library" OFF)
 cmake_dependent_option(AVPS_BUILD_SHARED "Build the target avps_shared beside a static avps"
     ${avps_top_hosted} "NOT BUILD_SHARED_LIBS" OFF)
-option(AVPS_BUILD_PORTS "Build the ports: template and sim" ${avps_top_hosted})
+option(AVPS_BUILD_PORTS "Build the ports: template, sim, and posix on Linux" ${avps_top_hosted})
 option(AVPS_BUILD_TESTS "Build the tests (needs cmocka)" ${avps_top_hosted})
 option(AVPS_BUILD_EXAMPLES "Build the example programs" ${avps_top_hosted})
 option(AVPS_BUILD_FUZZ "Build the fuzz targets (needs clang)" OFF)
