@@ -44,6 +44,7 @@ struct avps_chain {
     struct avps_mem *mem;   /**< How its bytes are reached. */
     uint64_t map_handle;    /**< Of the port's map op. */
     bool mapped;            /**< map_handle is live. */
+    bool replayed;          /**< Came from a tracker; only where there is one. */
 };
 
 /** Where one ring area is. Private. */
@@ -53,6 +54,46 @@ struct avps_ring_area {
     avps_gpa gpa;  /**< Guest address. */
     uint32_t len;  /**< Bytes. */
     bool pinned;   /**< Undo with unpin. */
+};
+
+/** One descriptor of a chain, for trackers. A split ring's chain is told by its head alone: `id`,
+ *  the rest 0. In a packed ring `id` is that of the chain in its last descriptor only. */
+struct avps_vq_desc {
+    avps_gpa addr;  /**< Buffer, or indirect table. */
+    uint32_t len;   /**< Bytes. */
+    uint16_t id;    /**< Head index (split) or buffer id (packed). */
+    uint16_t flags; /**< As in the ring. */
+};
+
+/** What you implement to follow the chains of a queue, so that those in flight outlive the process
+ *  that serves them: an in-flight log in memory that stays. Called in the queue's context; must not
+ *  call the library. All are required. What `replay` hands out may be hostile: it is checked like a
+ *  ring. */
+struct avps_tracker_ops {
+    /** One descriptor of a chain that is taken from the ring: once (split) or once a ring slot
+     *  (packed), from `first` to `last`. From the last on the chain is in flight. */
+    void (*take)(void *ctx, const struct avps_vq_desc *desc, bool first, bool last);
+    /** Chain `id`, in flight, is in flight no more and was not returned: put back into the ring, or
+     *  given up by a reset. */
+    void (*forget)(void *ctx, uint16_t id);
+    /** Chain `id` was returned. The driver does not see it yet. */
+    void (*give)(void *ctx, uint16_t id);
+    /** What was given is about to be shown; the used index or position will be this. */
+    void (*publish)(void *ctx, uint16_t used_idx, bool used_wrap);
+    /** It has been shown. */
+    void (*published)(void *ctx);
+    /** Descriptor `n` of the chain to be served again next: asked for when a queue starts, before
+     *  anything is taken from the ring. Split: only n == 0, the head.
+     *  @return false if there is no such chain (n == 0) or descriptor. */
+    bool (*replay)(void *ctx, uint32_t n, struct avps_vq_desc *desc);
+    /** That chain was taken (`forward`), or the one taken last that way was put back. */
+    void (*replayed)(void *ctx, bool forward);
+};
+
+/** A tracker: its ops and their context. Borrowed while the queue is enabled. */
+struct avps_tracker {
+    const struct avps_tracker_ops *ops; /**< Required. */
+    void *ctx;                          /**< Handed to every op. */
 };
 
 /** What a driver asked for, checked by avps_vq_enable. */
@@ -68,6 +109,8 @@ struct avps_vq_config {
     uint16_t used_start;  /**< Resume at this used index / position; 0 for a new queue. */
     bool avail_wrap;      /**< Packed: wrap counter at avail_start; true for a new queue. */
     bool used_wrap;       /**< Packed: wrap counter at used_start; true for a new queue. */
+    const struct avps_tracker *tracker; /**< NULL: none. Else the chains between `used_start` and
+                                             `avail_start` are those that it replays. */
 };
 
 /** An activated queue: a validated private copy of its configuration. Fields are private. */
@@ -92,7 +135,9 @@ struct avps_vq {
     bool event_idx;               /**< Feature. */
     bool live;                    /**< Enabled. */
     bool suppressed;              /**< The driver was told not to kick. */
-    enum avps_status fault;       /**< AVPS_OK, or the latched guest fault. */
+    bool replaying;               /**< The tracker may have chains to be served again. */
+    const struct avps_tracker *tracker;          /**< Follows the chains, or NULL. */
+    enum avps_status fault;                      /**< AVPS_OK, or the latched guest fault. */
     uint32_t busy[AVPS_QUEUE_SIZE_MAX / 32 + 1]; /**< One bit per chain id in flight. */
 };
 

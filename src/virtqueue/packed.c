@@ -249,6 +249,95 @@ void avps_packed_unpop(struct avps_vq *vq, const struct avps_chain *chain)
     vq->slots_in_flight = (uint16_t)(vq->slots_in_flight - chain->slots);
 }
 
+/* ---- chains of a tracker ---- */
+
+void avps_packed_peek(const struct avps_vq *vq, uint32_t slots, struct avps_vq_desc *desc)
+{
+    const uint32_t index =
+        vq->avail_idx >= slots ? vq->avail_idx - slots : vq->avail_idx + vq->size - slots;
+    struct virtq_desc raw = {0};
+
+    (void)ring_load_desc(vq, &vq->desc, index, &raw); /* has just been read */
+    *desc =
+        (struct avps_vq_desc){.addr = raw.addr, .len = raw.len, .id = raw.flags, .flags = raw.next};
+}
+
+/* The chain's slots were given back to the tracker already. */
+static void packed_stay(struct avps_vq *vq, const struct avps_chain *chain)
+{
+    vq->slots_in_flight = (uint16_t)(vq->slots_in_flight - chain->slots);
+}
+
+/* Like packed_walk, over what the tracker kept: in the ring it may be overwritten. */
+static enum avps_status packed_walk_replay(const struct avps_vq *vq, struct avps_chain *chain,
+                                           struct chain_walk *walk)
+{
+    const struct avps_tracker *tracker = vq->tracker;
+    const uint32_t limit = vq->size - vq->slots_in_flight;
+
+    for (uint32_t steps = 0; steps < limit; steps++) {
+        struct avps_vq_desc kept;
+
+        if (!tracker->ops->replay(tracker->ctx, steps, &kept)) {
+            return steps == 0U ? AVPS_EMPTY : AVPS_E_GUEST_DESC;
+        }
+        const struct virtq_desc desc = {kept.addr, kept.len, kept.flags, kept.flags};
+
+        chain->id = kept.id;
+        chain->slots = (uint16_t)(steps + 1U);
+        if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0U) {
+            return steps == 0U ? packed_indirect_only(vq, chain, walk, desc) : AVPS_E_GUEST_DESC;
+        }
+        const enum avps_status status = chain_add(chain, vq->mem, walk, &desc);
+        if (status != AVPS_OK || (desc.flags & VIRTQ_DESC_F_NEXT) == 0U) {
+            return status;
+        }
+    }
+    return limit == 0U ? AVPS_EMPTY : AVPS_E_GUEST_DESC;
+}
+
+enum avps_status avps_packed_replay(struct avps_vq *vq, struct avps_chain *chain)
+{
+    struct chain_walk walk = {0, 0, 0, 0};
+    const enum avps_status status = packed_walk_replay(vq, chain, &walk);
+
+    if (status != AVPS_OK) {
+        return status;
+    }
+    if (chain->id >= vq->size || vq_is_busy(vq, chain->id)) {
+        return AVPS_E_GUEST_DESC;
+    }
+    chain_finish(chain, &walk);
+    vq->slots_in_flight = (uint16_t)(vq->slots_in_flight + chain->slots);
+    return vq_hold(vq, chain, packed_stay);
+}
+
+/* Used descriptors behind the first of a batch carry their flags before the batch is published. A
+ * process that died in between leaves them in the ring, where the driver would take them for
+ * returned one by one: all slots between the two positions become available again. */
+enum avps_status avps_packed_reclaim(struct avps_vq *vq)
+{
+    struct packed_pos pos = {vq->used_idx, vq->used_wrap};
+    enum avps_status status = AVPS_OK;
+
+    for (uint32_t steps = 0; steps < vq->size && status == AVPS_OK; steps++) {
+        const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)pos.idx + DESC_FLAGS;
+        uint16_t flags = 0;
+
+        if (pos.idx == vq->avail_idx && pos.wrap == vq->avail_wrap) {
+            break;
+        }
+        status = ring_load16(vq, &vq->desc, off, &flags);
+        if (status == AVPS_OK && !packed_is_available(flags, pos.wrap)) {
+            flags = (uint16_t)(flags & ~(VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED));
+            flags = (uint16_t)(flags | (pos.wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED));
+            status = ring_store16(vq, &vq->desc, off, flags);
+        }
+        pos = packed_advance(vq, pos, 1);
+    }
+    return status;
+}
+
 /* ---- used descriptors ---- */
 
 /* [packed-1.2] At the device's own position, whatever the chain's place was. The driver reads these
@@ -299,6 +388,9 @@ enum avps_status avps_packed_push(struct avps_vq *vq, struct avps_chain *chains,
         }
         if (AVPS_LIKELY(status == AVPS_OK)) {
             vq_forget(vq, &chains[i]);
+            if (AVPS_UNLIKELY(vq->tracker != NULL)) {
+                avps_track_give(vq, chains[i].id);
+            }
         }
     }
     return status;

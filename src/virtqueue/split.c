@@ -206,6 +206,36 @@ enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chains, u
     return status;
 }
 
+/* Nothing to undo in the ring for a chain that does not come from it. */
+static void split_stay(struct avps_vq *vq, const struct avps_chain *chain)
+{
+    (void)vq;
+    (void)chain;
+}
+
+/* The head comes from the tracker, its descriptors are where the driver put them. */
+enum avps_status avps_split_replay(struct avps_vq *vq, struct avps_chain *chain)
+{
+    struct chain_walk walk = {0, 0, 0, 0};
+    struct avps_vq_desc head;
+
+    if (!vq->tracker->ops->replay(vq->tracker->ctx, 0, &head)) {
+        return AVPS_EMPTY;
+    }
+    if (head.id >= vq->size || vq_is_busy(vq, head.id)) {
+        return AVPS_E_GUEST_DESC;
+    }
+    const enum avps_status status = split_walk(vq, chain, &walk, head.id);
+
+    if (status != AVPS_OK) {
+        return status;
+    }
+    chain_finish(chain, &walk);
+    chain->id = head.id;
+    chain->slots = 1;
+    return vq_hold(vq, chain, split_stay);
+}
+
 void avps_split_unpop(struct avps_vq *vq, const struct avps_chain *chain)
 {
     (void)chain;
@@ -242,6 +272,9 @@ enum avps_status avps_split_push(struct avps_vq *vq, struct avps_chain *chains, 
         }
         if (AVPS_LIKELY(status == AVPS_OK)) {
             vq_forget(vq, &chains[i]);
+            if (AVPS_UNLIKELY(vq->tracker != NULL)) {
+                avps_track_give(vq, chains[i].id);
+            }
         }
     }
     return status;

@@ -34,6 +34,19 @@ static bool vq_size_is_valid(const struct avps_vq_config *config)
     return config->avail_start < config->size && config->used_start < config->size;
 }
 
+/* What is taken and not returned fits into the ring. */
+static bool vq_position_is_valid(const struct avps_vq_config *config)
+{
+    uint32_t ahead = ((uint32_t)config->avail_start + 0x10000U - config->used_start) & 0xffffU;
+
+    if (config->packed) {
+        const uint32_t turn = config->avail_wrap == config->used_wrap ? 0U : config->size;
+        ahead = (config->avail_start + turn + 2U * config->size - config->used_start) %
+                (2U * config->size);
+    }
+    return ahead <= config->size;
+}
+
 /* Both are known not to wrap. */
 static bool vq_ranges_overlap(avps_gpa a, uint32_t a_len, avps_gpa b, uint32_t b_len)
 {
@@ -87,7 +100,7 @@ enum avps_status avps_vq_enable(struct avps_vq *vq, struct avps_mem *mem,
         return AVPS_E_GUEST_SIZE;
     }
     const struct vq_layout layout = vq_layout_of(config);
-    if (!vq_areas_are_valid(config, &layout)) {
+    if (!vq_areas_are_valid(config, &layout) || !vq_position_is_valid(config)) {
         return AVPS_E_GUEST_DESC;
     }
     (void)memset(vq, 0, sizeof *vq);
@@ -103,8 +116,12 @@ enum avps_status avps_vq_enable(struct avps_vq *vq, struct avps_mem *mem,
     vq->used_wrap = config->used_wrap;
     vq->published_idx = config->used_start;
     vq->published_wrap = config->used_wrap;
-    const enum avps_status status = vq_attach(vq, config, &layout);
+    vq->tracker = config->tracker;
+    enum avps_status status = vq_attach(vq, config, &layout);
     vq->live = true;
+    if (status == AVPS_OK && vq->tracker != NULL) {
+        status = avps_track_start(vq);
+    }
     if (status != AVPS_OK) {
         avps_vq_disable(vq);
     }
@@ -124,6 +141,27 @@ void avps_vq_disable(struct avps_vq *vq)
 
 /* ---- chains ---- */
 
+static enum avps_status vq_pop_ring(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
+                                    uint32_t *count)
+{
+    return vq->packed ? avps_packed_pop(vq, chains, max, count)
+                      : avps_split_pop(vq, chains, max, count);
+}
+
+/* What a tracker hands out again comes before what the ring holds. */
+static enum avps_status vq_pop_replayed(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
+                                        uint32_t *count)
+{
+    uint32_t more = 0;
+    enum avps_status status = avps_track_pop(vq, chains, max, count);
+
+    if (status == AVPS_EMPTY) {
+        status = vq_pop_ring(vq, chains + *count, max - *count, &more);
+        *count += more;
+    }
+    return vq_latch(vq, status);
+}
+
 enum avps_status avps_vq_pop_burst(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
                                    uint32_t *count)
 {
@@ -134,9 +172,10 @@ enum avps_status avps_vq_pop_burst(struct avps_vq *vq, struct avps_chain *chains
     if (AVPS_UNLIKELY(vq->fault != AVPS_OK)) {
         return vq->fault; /* I19 */
     }
-    const enum avps_status status = vq->packed ? avps_packed_pop(vq, chains, max, count)
-                                               : avps_split_pop(vq, chains, max, count);
-    return vq_latch(vq, status);
+    if (AVPS_UNLIKELY(vq->replaying)) {
+        return vq_pop_replayed(vq, chains, max, count);
+    }
+    return vq_latch(vq, vq_pop_ring(vq, chains, max, count));
 }
 
 enum avps_status avps_vq_pop(struct avps_vq *vq, struct avps_chain *chain)
@@ -153,6 +192,9 @@ void avps_vq_unpop(struct avps_vq *vq, struct avps_chain *chain)
     }
     vq_release(chain);
     vq_forget(vq, chain);
+    if (AVPS_UNLIKELY(vq->tracker != NULL) && avps_track_unpop(vq, chain)) {
+        return;
+    }
     if (vq->packed) {
         avps_packed_unpop(vq, chain);
     } else {
@@ -177,6 +219,9 @@ void avps_vq_drop(struct avps_vq *vq, struct avps_chain *chain)
     }
     vq_release(chain);
     vq_forget(vq, chain);
+    if (vq->tracker != NULL) {
+        avps_track_forget(vq, chain->id);
+    }
     if (vq->packed) {
         vq->slots_in_flight = (uint16_t)(vq->slots_in_flight - chain->slots);
     }
@@ -189,6 +234,9 @@ enum avps_status avps_vq_publish(struct avps_vq *vq, bool *notify)
     *notify = false;
     if (!vq->live) {
         return AVPS_E_STATE;
+    }
+    if (AVPS_UNLIKELY(vq->tracker != NULL)) {
+        return avps_track_publish(vq, notify);
     }
     return vq->packed ? avps_packed_publish(vq, notify) : avps_split_publish(vq, notify);
 }
@@ -245,6 +293,9 @@ bool avps_vq_has_work(struct avps_vq *vq)
 {
     if (!vq->live || vq->fault != AVPS_OK) {
         return false;
+    }
+    if (vq->replaying) {
+        return true;
     }
     return vq->packed ? avps_packed_has_work(vq) : avps_split_has_work(vq);
 }

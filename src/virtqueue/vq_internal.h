@@ -114,6 +114,29 @@ enum avps_status avps_packed_publish(struct avps_vq *vq, bool *notify);
 enum avps_status avps_packed_set_kicks(struct avps_vq *vq, bool wanted);
 bool avps_packed_has_work(struct avps_vq *vq);
 
+/* track.c: what a tracker is told, and what it hands out again. vq->tracker is not NULL. */
+/*@ requires \valid(chain) && \valid_read(vq);
+  @ assigns chain->replayed; */
+void avps_track_take(const struct avps_vq *vq, struct avps_chain *chain);
+/*@ requires \valid_read(vq);
+  @ assigns \nothing; */
+void avps_track_give(const struct avps_vq *vq, uint16_t id);
+void avps_track_forget(const struct avps_vq *vq, uint16_t id);
+/* A chain is put back. @return whether the tracker took it: the ring stays as it is then. */
+bool avps_track_unpop(struct avps_vq *vq, const struct avps_chain *chain);
+enum avps_status avps_track_publish(struct avps_vq *vq, bool *notify);
+/* A queue was enabled. */
+enum avps_status avps_track_start(struct avps_vq *vq);
+/* Chains to be served again: AVPS_OK for `max`; AVPS_EMPTY when no more are left. */
+enum avps_status avps_track_pop(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
+                                uint32_t *count);
+/* The formats' part: the descriptor `slots` before the next available position; the chain that the
+ * tracker replays next; slots of chains in flight are shown as available again. */
+void avps_packed_peek(const struct avps_vq *vq, uint32_t slots, struct avps_vq_desc *desc);
+enum avps_status avps_packed_replay(struct avps_vq *vq, struct avps_chain *chain);
+enum avps_status avps_split_replay(struct avps_vq *vq, struct avps_chain *chain);
+enum avps_status avps_packed_reclaim(struct avps_vq *vq);
+
 /* Busy bits: a chain id that is in flight may not be made available again (I10). */
 /*@ requires \valid_read(vq) && id < AVPS_QUEUE_SIZE_MAX;
   @ assigns \nothing; */
@@ -542,7 +565,7 @@ AVPS_INLINE enum avps_status chain_add(struct avps_chain *chain, struct avps_mem
 /* ---- taking and giving back, common to both formats ---- */
 
 /* Map what a walk found, and account for it; `step_back` undoes the walk. */
-AVPS_INLINE enum avps_status vq_take(struct avps_vq *vq, struct avps_chain *chain,
+AVPS_INLINE enum avps_status vq_hold(struct avps_vq *vq, struct avps_chain *chain,
                                      void (*step_back)(struct avps_vq *, const struct avps_chain *))
 {
     chain->mem = vq->mem;
@@ -557,6 +580,18 @@ AVPS_INLINE enum avps_status vq_take(struct avps_vq *vq, struct avps_chain *chai
     vq->in_flight++;
     vq_set_busy(vq, chain->id, true);
     return AVPS_OK;
+}
+
+/* The same for a chain from the ring, and tell the tracker. */
+AVPS_INLINE enum avps_status vq_take(struct avps_vq *vq, struct avps_chain *chain,
+                                     void (*step_back)(struct avps_vq *, const struct avps_chain *))
+{
+    const enum avps_status status = vq_hold(vq, chain, step_back);
+
+    if (AVPS_UNLIKELY(vq->tracker != NULL) && status == AVPS_OK) {
+        avps_track_take(vq, chain);
+    }
+    return status;
 }
 
 /*@ requires vq_is_sound(vq) && \valid_read(chain);
