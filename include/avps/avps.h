@@ -13,6 +13,7 @@
 #include "avps/mmio.h"
 #include "avps/net.h"
 #include "avps/port.h"
+#include "avps/remote.h"
 #include "avps/rng.h"
 #include "avps/status.h"
 #include "avps/switch.h"

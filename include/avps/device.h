@@ -108,11 +108,15 @@ struct avps_device_counters {
 
 /** The register file of one queue: what the driver wrote. Not the activated queue. Private. */
 struct avps_queue_regs {
-    uint32_t size;   /**< Queue size. */
-    avps_gpa desc;   /**< Descriptor area. */
-    avps_gpa driver; /**< Driver area. */
-    avps_gpa device; /**< Device area. */
-    bool resetting;  /**< A queue reset waits for requests in flight. */
+    uint32_t size;     /**< Queue size. */
+    avps_gpa desc;     /**< Descriptor area. */
+    avps_gpa driver;   /**< Driver area. */
+    avps_gpa device;   /**< Device area. */
+    bool resetting;    /**< A queue reset waits for requests in flight. */
+    bool stopping;     /**< A stop waits for them. */
+    bool stopped;      /**< Stopped at `stop_idx`, with what belongs to the queue kept. */
+    bool stop_wrap;    /**< Packed: wrap counter there. */
+    uint16_t stop_idx; /**< Available index or position there. */
 };
 
 /** An asynchronous request: a chain that the device keeps. Private; the storage is the caller's. */
@@ -170,6 +174,7 @@ struct avps_device {
     bool suspending;                            /**< SUSPEND waits for requests in flight. */
     bool resetting;                             /**< A reset waits for requests in flight. */
     bool paused;                                /**< avps_quiesce was called. */
+    bool polled;                                /**< avps_poll_always was called. */
     bool config_pending;                        /**< A notification is owed after resume. */
     bool in_poll;                               /**< Re-entry guard. */
     bool again;                                 /**< A queue was asked for during the poll. */
@@ -208,6 +213,11 @@ enum avps_poll_result avps_poll(struct avps_device *dev, uint32_t budget);
  *  one interrupt of an MMIO window are shared: with that transport, or where faults must be counted
  *  exactly, let one CPU at a time poll the device. */
 enum avps_poll_result avps_poll_queue(struct avps_device *dev, uint16_t queue, uint32_t budget);
+
+/** Poll mode: you call avps_poll all the time, kick or no kick. Every poll then looks at every live
+ *  queue, and drivers are asked not to kick. Device context.
+ *  @param on  false: kicks are asked for again; poll once more afterwards. */
+void avps_poll_always(struct avps_device *dev, bool on);
 
 /** Whether a poll would find something to do; any context. */
 bool avps_has_work(const struct avps_device *dev);

@@ -127,10 +127,15 @@ void avps_device_write_features(struct avps_device *dev, uint32_t selector, uint
 
 /* ---- init ---- */
 
+static bool device_mem_is_valid(const struct avps_mem *mem)
+{
+    return mem != NULL && (mem->region_count != 0U || mem->ops != NULL);
+}
+
 static bool device_config_is_valid(const struct avps_device_config *config)
 {
-    return config->mem != NULL && (config->mem->region_count != 0U || config->mem->ops != NULL) &&
-           config->queues != NULL && config->queue_count != 0U && config->queue_size_max >= 2U &&
+    return device_mem_is_valid(config->mem) && config->queues != NULL &&
+           config->queue_count != 0U && config->queue_size_max >= 2U &&
            config->queue_size_max <= AVPS_QUEUE_SIZE_MAX &&
            (config->queue_size_max & (config->queue_size_max - 1U)) == 0U;
 }
@@ -278,8 +283,8 @@ static void queue_drop_requests(struct avps_queue *queue, bool all)
     }
 }
 
-/* Nothing is in flight: the queue is gone, its registers are as at power-on. [core-5.2] */
-static void device_finish_queue_reset(struct avps_device *dev, uint16_t index)
+/* Nothing is in flight: the activated queue is gone. */
+static void device_close_queue(struct avps_device *dev, uint16_t index)
 {
     struct avps_queue *queue = &dev->queues[index];
     const bool was_live = queue->vq.live;
@@ -289,12 +294,18 @@ static void device_finish_queue_reset(struct avps_device *dev, uint16_t index)
     atomic_store_explicit(&queue->kicked, false, memory_order_relaxed);
     dev->counters.spurious_kicks +=
         atomic_exchange_explicit(&queue->kicks, 0U, memory_order_relaxed);
-    queue->regs = (struct avps_queue_regs){.size = dev->queue_size_max};
-    if (dev->ops->queue_reset != NULL) {
-        dev->ops->queue_reset(dev, index);
-    }
     if (was_live && dev->port.event != NULL && dev->port.event->doorbell_detach != NULL) {
         dev->port.event->doorbell_detach(dev->port.event_ctx, index);
+    }
+}
+
+/* And its registers are as at power-on. [core-5.2] */
+static void device_finish_queue_reset(struct avps_device *dev, uint16_t index)
+{
+    device_close_queue(dev, index);
+    dev->queues[index].regs = (struct avps_queue_regs){.size = dev->queue_size_max};
+    if (dev->ops->queue_reset != NULL) {
+        dev->ops->queue_reset(dev, index);
     }
 }
 
@@ -373,7 +384,7 @@ void avps_device_settle(struct avps_device *dev)
 
 /* ---- status machine ---- */
 
-static void device_kick_all(struct avps_device *dev)
+void avps_device_kick_all(struct avps_device *dev)
 {
     for (uint16_t i = 0; i < dev->queue_count; i++) {
         if (dev->queues[i].vq.live) {
@@ -411,7 +422,7 @@ static bool status_enter_driver_ok(struct avps_device *dev)
         }
         avps_device_event(dev, AVPS_EVENT_DRIVER_OK, dev->accepted.word[0], dev->accepted.word[1]);
     }
-    device_kick_all(dev); /* chains may have been made available before */
+    avps_device_kick_all(dev); /* chains may have been made available before */
     return true;
 }
 
@@ -627,6 +638,44 @@ void avps_device_reset_queue(struct avps_device *dev, uint16_t index)
     if (device_cancel(dev, index) && queue->regs.resetting) {
         device_finish_queue_reset(dev, index);
     }
+}
+
+enum avps_status avps_device_stop_queue(struct avps_device *dev, uint16_t index)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    const struct avps_vq *vq = &queue->vq;
+
+    if (!vq->live || queue->regs.resetting || dev->resetting) {
+        return AVPS_E_STATE;
+    }
+    queue->regs.stopping = true;
+    avps_device_flush(dev, index);
+    if (vq->in_flight != 0U || vq->used_idx != vq->published_idx ||
+        vq->used_wrap != vq->published_wrap) {
+        return AVPS_PENDING;
+    }
+    queue->regs.stop_idx = vq->used_idx;
+    queue->regs.stop_wrap = vq->used_wrap;
+    queue->regs.stopping = false;
+    queue->regs.stopped = true;
+    device_close_queue(dev, index);
+    return AVPS_OK;
+}
+
+/* ---- memory ---- */
+
+enum avps_status avps_device_set_mem(struct avps_device *dev, const struct avps_mem *mem)
+{
+    if (!device_mem_is_valid(mem)) {
+        return AVPS_E_PARAM;
+    }
+    for (uint16_t i = 0; i < dev->queue_count; i++) {
+        if (dev->queues[i].vq.live) {
+            return AVPS_E_STATE;
+        }
+    }
+    dev->mem = *mem;
+    return AVPS_OK;
 }
 
 /* ---- queries ---- */

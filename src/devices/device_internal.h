@@ -151,6 +151,9 @@ void avps_device_abandon(struct avps_device *dev, struct avps_request *request,
 /* Look at a queue again at the next poll; wakes the embedder when called outside a poll. */
 void avps_device_retry(struct avps_device *dev, uint16_t queue);
 
+/* Look at every enabled queue at the next poll. */
+void avps_device_kick_all(struct avps_device *dev);
+
 /* Whether a queue is live: enabled by the driver, on a live device, without a fault. */
 bool avps_device_queue_is_live(const struct avps_device *dev, uint16_t queue);
 
@@ -260,5 +263,10 @@ void avps_device_enable_queue(struct avps_device *dev, uint16_t index);
 /* Stop a queue (QueueReady 0) or reset it (QueueReset 1). */
 void avps_device_disable_queue(struct avps_device *dev, uint16_t index);
 void avps_device_reset_queue(struct avps_device *dev, uint16_t index);
+/* Stop a queue when its chains are back: AVPS_OK, with regs.stop_idx and stop_wrap; AVPS_PENDING;
+ * AVPS_E_STATE if it is not enabled. The model is not told. */
+enum avps_status avps_device_stop_queue(struct avps_device *dev, uint16_t index);
+/* Replace guest memory; AVPS_E_STATE while a queue is enabled; AVPS_E_PARAM. */
+enum avps_status avps_device_set_mem(struct avps_device *dev, const struct avps_mem *mem);
 
 #endif

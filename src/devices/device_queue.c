@@ -55,7 +55,8 @@ void avps_device_retry(struct avps_device *dev, uint16_t queue)
 bool avps_device_queue_is_live(const struct avps_device *dev, uint16_t queue)
 {
     return avps_device_is_live(dev) && dev->queues[queue].vq.live &&
-           dev->queues[queue].vq.fault == AVPS_OK && !dev->queues[queue].regs.resetting;
+           dev->queues[queue].vq.fault == AVPS_OK && !dev->queues[queue].regs.resetting &&
+           !dev->queues[queue].regs.stopping;
 }
 
 /* ---- taking and returning chains ---- */
@@ -72,7 +73,8 @@ enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t index,
     struct avps_queue *queue = &dev->queues[index];
 
     *count = 0;
-    if (!avps_device_is_live(dev) || !queue->vq.live || queue->regs.resetting || dev->paused) {
+    if (!avps_device_is_live(dev) || !queue->vq.live || queue->regs.resetting ||
+        queue->regs.stopping || dev->paused) {
         return AVPS_EMPTY; /* but a fault that the queue has latched is told */
     }
     const enum avps_status status = avps_vq_pop_burst(&queue->vq, chains, max, count);
@@ -183,7 +185,7 @@ bool avps_device_starve(struct avps_device *dev, uint16_t index)
 {
     bool more = false;
 
-    if (avps_device_queue_is_live(dev, index)) {
+    if (!dev->polled && avps_device_queue_is_live(dev, index)) { /* polled: looked at anyway */
         avps_vq_arm(&dev->queues[index].vq, &more);
     }
     return more;
@@ -382,12 +384,16 @@ static bool queue_serve_kind(struct avps_device *dev, uint16_t index, uint32_t *
 static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget)
 {
     struct avps_queue *queue = &dev->queues[index];
+    const bool kicked = atomic_load_explicit(&queue->kicked, memory_order_relaxed) &&
+                        atomic_exchange_explicit(&queue->kicked, false, memory_order_acquire);
 
-    if (!atomic_exchange_explicit(&queue->kicked, false, memory_order_acquire)) {
+    if (!kicked && !dev->polled) {
         return false;
     }
     const bool live = avps_device_queue_is_live(dev, index);
-    queue_count_kicks(dev, queue, live);
+    if (kicked) {
+        queue_count_kicks(dev, queue, live);
+    }
     if (!live || dev->paused) {
         return false;
     }
@@ -454,7 +460,13 @@ enum avps_poll_result avps_poll_queue(struct avps_device *dev, uint16_t queue, u
     return dev->queues[queue].first != NULL ? AVPS_POLL_PENDING : AVPS_POLL_IDLE;
 }
 
-/* ---- quiesce ---- */
+/* ---- poll mode, quiesce ---- */
+
+void avps_poll_always(struct avps_device *dev, bool on)
+{
+    dev->polled = on;
+    avps_device_kick_all(dev); /* a queue that runs dry is armed only when it is looked at */
+}
 
 enum avps_status avps_quiesce(struct avps_device *dev)
 {
@@ -474,10 +486,6 @@ enum avps_status avps_quiesce(struct avps_device *dev)
 void avps_resume(struct avps_device *dev)
 {
     dev->paused = false;
-    for (uint16_t i = 0; i < dev->queue_count; i++) {
-        if (dev->queues[i].vq.live) {
-            atomic_store_explicit(&dev->queues[i].kicked, true, memory_order_release);
-        }
-    }
+    avps_device_kick_all(dev);
     device_wake(dev);
 }
