@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* netbulk PEER echo COUNT | send BYTES | receive BYTES: traffic with the hypervisor's network peer,
- * every byte checked.
- *
- * Ports of the peer: 7 echoes. 9001 takes datagrams {window, index, count, payload}; after the last
- * of a window it answers {window, datagrams seen, CRC-32 over their payloads in order}. 9002 is
- * asked {window, count} and sends count datagrams {window, index, CRC-32 of payload, payload}. All
- * numbers are 32 bits, network order. A window that was not answered in time is repeated. */
+/* netbulk PEER echo COUNT | send BYTES | receive BYTES: traffic with a network peer (netbulk.h),
+ * every byte checked. A window that was not answered in time is repeated. */
+#include "netbulk.h"
+#include "bytes.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -17,36 +15,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define PAYLOAD 1024U
+#define PAYLOAD NETBULK_PAYLOAD
+#define HEADER  NETBULK_HEADER
 #define WINDOW  32U
-#define HEADER  12U
 #define TRIES   5U
-
-static uint32_t net_crc(uint32_t crc, const uint8_t *data, size_t len)
-{
-    crc = ~crc;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
-        }
-    }
-    return ~crc;
-}
-
-static void net_put(uint8_t *at, uint32_t value)
-{
-    value = htonl(value);
-    memcpy(at, &value, sizeof value);
-}
-
-static uint32_t net_get(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, sizeof value);
-    return ntohl(value);
-}
 
 static int net_socket(const char *peer, uint16_t port)
 {
@@ -65,14 +37,6 @@ static int net_socket(const char *peer, uint16_t port)
     return fd;
 }
 
-static void net_noise(uint8_t *data, size_t len, uint32_t seed)
-{
-    for (size_t i = 0; i < len; i++) {
-        seed = seed * 1664525U + 1013904223U;
-        data[i] = (uint8_t)(seed >> 24);
-    }
-}
-
 static bool net_echo(int fd, unsigned long count)
 {
     uint8_t out[1472];
@@ -81,7 +45,7 @@ static bool net_echo(int fd, unsigned long count)
     for (uint32_t i = 0; i < count; i++) {
         const size_t len = 1U + (size_t)i * 37U % sizeof out;
 
-        net_noise(out, len, i);
+        bytes_noise(out, len, i);
         if (send(fd, out, len, 0) != (ssize_t)len || recv(fd, in, sizeof in, 0) != (ssize_t)len ||
             memcmp(out, in, len) != 0) {
             printf("echo %u of %zu bytes came back wrong or not at all\n", i, len);
@@ -99,28 +63,29 @@ static bool net_send_window(int fd, uint32_t window)
     uint32_t crc = 0;
 
     for (uint32_t i = 0; i < WINDOW; i++) {
-        net_put(packet, window);
-        net_put(packet + 4, i);
-        net_put(packet + 8, WINDOW);
-        net_noise(packet + HEADER, PAYLOAD, window * WINDOW + i);
-        crc = net_crc(crc, packet + HEADER, PAYLOAD);
+        bytes_put(packet, window);
+        bytes_put(packet + 4, i);
+        bytes_put(packet + 8, WINDOW);
+        bytes_noise(packet + HEADER, PAYLOAD, window * WINDOW + i);
+        crc = bytes_crc(crc, packet + HEADER, PAYLOAD);
         if (send(fd, packet, sizeof packet, 0) != (ssize_t)sizeof packet) {
             return false;
         }
     }
     return recv(fd, answer, sizeof answer, 0) == (ssize_t)sizeof answer &&
-           net_get(answer) == window && net_get(answer + 4) == WINDOW && net_get(answer + 8) == crc;
+           bytes_get(answer) == window && bytes_get(answer + 4) == WINDOW &&
+           bytes_get(answer + 8) == crc;
 }
 
 /* One window in. @return whether all datagrams came and fit their checksums. */
 static bool net_receive_window(int fd, uint32_t window)
 {
     uint8_t packet[HEADER + PAYLOAD + 1U];
-    uint8_t request[8];
+    uint8_t request[NETBULK_REQUEST];
     uint32_t seen = 0;
 
-    net_put(request, window);
-    net_put(request + 4, WINDOW);
+    bytes_put(request, window);
+    bytes_put(request + 4, WINDOW);
     if (send(fd, request, sizeof request, 0) != (ssize_t)sizeof request) {
         return false;
     }
@@ -128,11 +93,11 @@ static bool net_receive_window(int fd, uint32_t window)
         if (recv(fd, packet, sizeof packet, 0) != (ssize_t)(HEADER + PAYLOAD)) {
             return false;
         }
-        if (net_get(packet) != window) {
+        if (bytes_get(packet) != window) {
             continue; /* left over from a window that was given up */
         }
-        if (net_get(packet + 4) != seen ||
-            net_get(packet + 8) != net_crc(0U, packet + HEADER, PAYLOAD)) {
+        if (bytes_get(packet + 4) != seen ||
+            bytes_get(packet + 8) != bytes_crc(0U, packet + HEADER, PAYLOAD)) {
             return false;
         }
         seen++;
@@ -175,13 +140,14 @@ int main(int argc, char **argv)
     const unsigned long amount = argc == 4 ? strtoul(argv[3], NULL, 10) : 0UL;
 
     if (amount != 0UL && strcmp(argv[2], "echo") == 0) {
-        return net_echo(net_socket(argv[1], 7), amount) ? 0 : 1;
+        return net_echo(net_socket(argv[1], NETBULK_PORT_ECHO), amount) ? 0 : 1;
     }
     if (amount != 0UL && strcmp(argv[2], "send") == 0) {
-        return net_bulk(net_socket(argv[1], 9001), amount, net_send_window) ? 0 : 1;
+        return net_bulk(net_socket(argv[1], NETBULK_PORT_SINK), amount, net_send_window) ? 0 : 1;
     }
     if (amount != 0UL && strcmp(argv[2], "receive") == 0) {
-        return net_bulk(net_socket(argv[1], 9002), amount, net_receive_window) ? 0 : 1;
+        return net_bulk(net_socket(argv[1], NETBULK_PORT_SOURCE), amount, net_receive_window) ? 0
+                                                                                              : 1;
     }
     (void)fprintf(stderr, "usage: netbulk PEER echo COUNT | send BYTES | receive BYTES\n");
     return 2;
