@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# All workloads, one device after the other. Every step is named on the console; the row at the end
-# of a device is what the table is made of.
+# The workloads that avps.tests names (all), one device after the other. Every step is named on the
+# console; the row at the end of a device is what the table is made of.
 
 now_ms() {
     awk '{ print int($1 * 1000) }' /proc/uptime
@@ -51,9 +51,7 @@ finish() {
 
 stty -echo 2>/dev/null # what the hypervisor types must not come back to it
 
-. /tests/disk.sh
-. /tests/network.sh
-. /tests/console.sh
-. /tests/entropy.sh
-. /tests/together.sh
+for test in $(argument tests disk,network,console,entropy,together | tr , ' '); do
+    . "/tests/$test.sh"
+done
 echo AVPS-DONE

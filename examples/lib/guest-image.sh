@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
-# The guest's initramfs: busybox, mkfs and fsck with their libraries, the kernel's modules, the tests.
+# The guest's initramfs: busybox, mkfs and fsck with their libraries, the kernel's modules, and from
+# each folder of $GUEST_SOURCES the programs and scripts; the first of them has the init.
 
-CROSS=aarch64-linux-gnu
+# Prefix of the tools that make programs for the guest.
+guest_triplet() {
+    case $GUEST_ARCH in arm64) echo aarch64-linux-gnu ;; amd64) echo x86_64-linux-gnu ;; esac
+}
 
 # The Image itself: most arm64 kernels are, some are compressed.
 unpack_kernel() {
@@ -16,7 +20,7 @@ unpack_kernel() {
 copy_program() {
     local file library
     install -D -m 755 "$GUEST_ROOT/$1" "$TREE/$1"
-    for library in $($CROSS-readelf -d "$GUEST_ROOT/$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+    for library in $("$(guest_triplet)-readelf" -d "$GUEST_ROOT/$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
         file=$(cd "$GUEST_ROOT" && find lib usr/lib -name "$library" | head -n 1)
         [ -n "$file" ] || die "no package of the guest has $library, which $1 needs"
         [ -e "$TREE/lib/$library" ] && continue
@@ -27,36 +31,45 @@ copy_program() {
 copy_library() {
     install -D -m 755 "$GUEST_ROOT/$1" "$TREE/lib/$2"
     local library
-    for library in $($CROSS-readelf -d "$GUEST_ROOT/$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+    for library in $("$(guest_triplet)-readelf" -d "$GUEST_ROOT/$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
         [ -e "$TREE/lib/$library" ] || copy_library \
             "$(cd "$GUEST_ROOT" && find lib usr/lib -name "$library" | head -n 1)" "$library"
     done
 }
 
+# Modules lie in a folder per kernel release: the guest may run a kernel that has all built in.
 copy_modules() {
-    local module file
-    : >"$TREE/modules/order"
+    local module file folder=$TREE/modules/$GUEST_KERNEL_VERSION
+    mkdir -p "$folder"
+    : >"$folder/order"
     for module in "${GUEST_MODULES[@]}"; do
         file=$(find "$GUEST_ROOT/lib/modules" -name "$module.ko*" | head -n 1)
         case $file in
         '') continue ;; # built in
-        *.xz) xz -dc "$file" >"$TREE/modules/$module.ko" ;;
-        *) cp "$file" "$TREE/modules/$module.ko" ;;
+        *.xz) xz -dc "$file" >"$folder/$module.ko" ;;
+        *) cp "$file" "$folder/$module.ko" ;;
         esac
-        echo "$module" >>"$TREE/modules/order"
+        echo "$module" >>"$folder/order"
     done
 }
 
+# compile_program COMPILER SOURCE OUTPUT: for this machine or for the guest.
+compile_program() {
+    "$1" -std=c11 -D_GNU_SOURCE -Os -static -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror \
+        -I "${GUEST_SOURCES[0]}" -o "$3" "$2" >>"$LOG" 2>&1 || die "$2 does not compile, see $LOG"
+}
+
 compile_guest_programs() {
-    local source
-    for source in "$HERE"/guest/*.c; do
-        $CROSS-gcc -std=c11 -D_GNU_SOURCE -Os -static -Wall -Wextra -Wpedantic -Wconversion \
-            -Wshadow -Werror -o "$TREE/bin/$(basename "$source" .c)" "$source" >>"$LOG" 2>&1 ||
-            die "$source does not compile, see $LOG"
+    local folder source
+    for folder in "${GUEST_SOURCES[@]}"; do
+        for source in "$folder"/*.c; do
+            compile_program "$(guest_triplet)-gcc" "$source" "$TREE/bin/$(basename "$source" .c)"
+        done
     done
 }
 
 build_initramfs() {
+    local folder
     TREE=$BUILD/initramfs
     INITRAMFS=$BUILD/initramfs.gz
     progress "building the guest's initramfs"
@@ -70,8 +83,10 @@ build_initramfs() {
     cp "$GUEST_ROOT/etc/mke2fs.conf" "$TREE/etc/"
     copy_modules
     compile_guest_programs
-    install -m 755 "$HERE/guest/init" "$TREE/init"
-    install -m 644 "$HERE"/guest/*.sh "$TREE/tests/"
+    install -m 755 "${GUEST_SOURCES[0]}/init" "$TREE/init"
+    for folder in "${GUEST_SOURCES[@]}"; do
+        install -m 644 "$folder"/*.sh "$TREE/tests/"
+    done
     (cd "$TREE" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | gzip -1n >"$INITRAMFS"
 }
 

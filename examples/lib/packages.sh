@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
-# What examples/run needs from Debian: tools on this machine, and arm64 packages for the guest, which
-# are unpacked into a cache and never installed.
+# What guests need from Debian: tools on this machine ($HOST_PACKAGES), and packages of the guest's
+# architecture, which are unpacked into a cache and never installed.
 
-HOST_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build
-    cpio xz-utils gzip ca-certificates)
-KERNEL_PACKAGES=(linux-image-6.12-cloud-arm64 linux-image-6.12-arm64) # first one that exists
+GUEST_ARCH=arm64 # as Debian calls it: arm64 or amd64
 GUEST_PACKAGES=(busybox-static e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1 libss2 libc6
     libfdt-dev)
 GUEST_MODULES=(virtio_mmio virtio_blk failover net_failover virtio_net virtio_console virtio-rng
@@ -37,35 +35,35 @@ install_host_packages() {
         -o DPkg::Lock::Timeout=120 "${missing[@]}" >>"$LOG" 2>&1 || die "apt-get install failed, see $LOG"
 }
 
-# apt for a foreign architecture with state of its own: the machine's dpkg and apt stay as they are.
-apt_arm64() {
-    local tool=$1
+# apt for the guest's architecture with state of its own: the machine's dpkg and apt stay as they are.
+apt_guest() {
+    local tool=$1 state=$CACHE/apt/$GUEST_ARCH
     shift
-    timeout 240 "$tool" -o Dir::State="$CACHE/apt/state" -o Dir::State::lists="$CACHE/apt/lists" \
-        -o Dir::State::status=/dev/null -o Dir::Cache="$CACHE/apt/cache" \
-        -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o Acquire::Languages=none \
+    timeout 240 "$tool" -o Dir::State="$state/state" -o Dir::State::lists="$state/lists" \
+        -o Dir::State::status=/dev/null -o Dir::Cache="$state/cache" \
+        -o APT::Architecture=$GUEST_ARCH -o APT::Architectures::=$GUEST_ARCH -o Acquire::Languages=none \
         -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Retries=3 \
         -o Acquire::http::Timeout=30 "$@"
 }
 
 # Name of the package that the kernel meta package stands for; nothing if it is not available.
 kernel_behind() {
-    apt_arm64 apt-cache show --no-all-versions "$1" 2>/dev/null |
+    apt_guest apt-cache show --no-all-versions "$1" 2>/dev/null |
         sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -n 1
 }
 
 # Write "package version sha256" lines to $1, the kernel first.
 resolve_packages() {
     local meta kernel=''
-    mkdir -p "$CACHE/apt/state" "$CACHE/apt/lists/partial" "$CACHE/apt/cache/archives/partial"
-    progress "looking up the arm64 packages"
-    apt_arm64 apt-get update -qq >>"$LOG" 2>&1 || true # judged by what can be found afterwards
-    for meta in "${KERNEL_PACKAGES[@]}"; do
+    mkdir -p "$CACHE/apt/$GUEST_ARCH"/{state,lists/partial,cache/archives/partial}
+    progress "looking up the $GUEST_ARCH packages"
+    apt_guest apt-get update -qq >>"$LOG" 2>&1 || true # judged by what can be found afterwards
+    for meta in "linux-image-6.12-cloud-$GUEST_ARCH" "linux-image-6.12-$GUEST_ARCH"; do
         kernel=$(kernel_behind "$meta")
         [ -n "$kernel" ] && break
     done
     [ -n "$kernel" ] || return 1
-    apt_arm64 apt-cache show --no-all-versions "$kernel" "${GUEST_PACKAGES[@]}" 2>>"$LOG" | awk '
+    apt_guest apt-cache show --no-all-versions "$kernel" "${GUEST_PACKAGES[@]}" 2>>"$LOG" | awk '
         /^Package: / { name = $2 } /^Version: / { version = $2 }
         /^SHA256: / { print name, version, $2 }' >"$1.new"
     [ "$(wc -l <"$1.new")" -eq $((1 + ${#GUEST_PACKAGES[@]})) ] && mv "$1.new" "$1"
@@ -96,8 +94,8 @@ fetch_packages() {
     while read -r name version sum; do
         wanted+=("$name=$version")
     done <"$1"
-    progress "downloading ${wanted[0]} and ${#GUEST_PACKAGES[@]} small packages for arm64"
-    (cd "$work/debs" && apt_arm64 apt-get download -qq "${wanted[@]}") >>"$LOG" 2>&1 || return 1
+    progress "downloading ${wanted[0]} and ${#GUEST_PACKAGES[@]} small packages for $GUEST_ARCH"
+    (cd "$work/debs" && apt_guest apt-get download -qq "${wanted[@]}") >>"$LOG" 2>&1 || return 1
     while read -r name version sum; do
         file=("$work/debs/${name}"_*.deb)
         echo "$sum  ${file[0]}" | sha256sum --check --quiet >>"$LOG" 2>&1 || return 1
@@ -115,11 +113,11 @@ packages_are_intact() {
 
 # Leave the unpacked packages in $GUEST_ROOT. Without network, what was resolved before serves.
 provide_guest_packages() {
-    local list=$CACHE/packages key
+    local list=$CACHE/packages-$GUEST_ARCH key
     mkdir -p "$CACHE"
     if [ "$UPDATE" = yes ] || [ -z "$(find "$list" -mtime "-$RESOLVE_DAYS" 2>/dev/null)" ]; then
         resolve_packages "$list" || [ -f "$list" ] ||
-            die "Debian's 6.12 arm64 kernel or a package of the guest was not found, see $LOG"
+            die "Debian's 6.12 kernel for $GUEST_ARCH or a package of the guest was not found, see $LOG"
     fi
     key=$(head -n 1 "$list" | cut -d' ' -f1)-$(sha256sum <"$list" | cut -c1-12)
     if ! packages_are_intact "$CACHE/$key"; then
