@@ -178,13 +178,14 @@ static void dpdk_start(const char *folder, bool packed)
 {
     static unsigned int serial;
     char path[200];
-    const struct vhost_front_queue areas[2] = {
-        {RING_DESC, RING_DRIVER, RING_DEVICE, RING_SIZE},
-        {RING_AREA + RING_DESC, RING_AREA + RING_DRIVER, RING_AREA + RING_DEVICE, RING_SIZE}};
+    struct vhost_front_queue areas[2] = {{RING_DESC, RING_DRIVER, RING_DEVICE, RING_SIZE, -1, -1},
+                                         {RING_AREA + RING_DESC, RING_AREA + RING_DRIVER,
+                                          RING_AREA + RING_DEVICE, RING_SIZE, -1, -1}};
 
     (void)snprintf(path, sizeof path, "%s/bench-%d-%u.sock", folder, (int)getpid(), serial++);
     peer_dpdk_listen(path);
-    vhost_front_start(&dpdk_side.front, path, packed, areas);
+    vhost_front_start(&dpdk_side.front, path, VHOST_F_VERSION_1 | (packed ? VHOST_F_PACKED : 0U),
+                      areas, 2);
     dpdk_side.vid = peer_dpdk_wait();
 }
 

@@ -90,18 +90,48 @@ static void split_add(struct bench_ring *ring, const uint64_t *gpa, const uint32
     }
     *ring_u16(ring, RING_DRIVER + 4U + 2U * (ring->next % RING_SIZE)) = head;
     ring->next++;
+    ring->added++;
     ring->ids = (uint16_t)(head + slots + n <= RING_SIZE ? head + slots : 0U);
 }
 
-static bool split_reap(struct bench_ring *ring, uint32_t *len)
+static bool split_ready(const struct bench_ring *ring)
 {
-    if (load_acquire(ring_u16(ring, RING_DEVICE + 2U)) == ring->seen) {
+    return load_acquire(ring_u16(ring, RING_DEVICE + 2U)) != ring->seen;
+}
+
+static bool split_take(struct bench_ring *ring, uint16_t *id, uint32_t *len)
+{
+    if (!split_ready(ring)) {
         return false;
     }
     const uint32_t off = RING_DEVICE + 4U + 8U * (ring->seen % RING_SIZE);
+    memcpy(id, ring->mem + off, sizeof *id);
     memcpy(len, ring->mem + off + 4U, sizeof *len);
     ring->seen++;
     return true;
+}
+
+/* Has the index passed `event` in its last `added` steps up to `next`? */
+static bool ring_passed(uint16_t event, uint16_t next, uint16_t added)
+{
+    return (uint16_t)(next - event - 1U) < added;
+}
+
+static bool split_wants_kick(const struct bench_ring *ring)
+{
+    if (!ring->event_idx) {
+        return (*ring_u16(ring, RING_DEVICE) & 1U) == 0U;
+    }
+    return ring_passed(*ring_u16(ring, RING_DEVICE + 4U + 8U * RING_SIZE), ring->next, ring->added);
+}
+
+static void split_ask_calls(struct bench_ring *ring, bool wanted)
+{
+    *ring_u16(ring, RING_DRIVER) = (uint16_t)(wanted || ring->event_idx ? 0U : 1U);
+    if (ring->event_idx) { /* unwanted: behind everything that can be outstanding */
+        *ring_u16(ring, RING_DRIVER + 4U + 2U * RING_SIZE) =
+            (uint16_t)(ring->seen - (wanted ? 0U : 1U));
+    }
 }
 
 /* ---- packed ---- */
@@ -130,12 +160,12 @@ static void packed_add(struct bench_ring *ring, const uint64_t *gpa, const uint3
                    (slots > 1U ? F_NEXT : 0U) | packed_flags(ring->wrap));
 
     if (indirect) {
-        fill_table(ring, head, gpa, len, n, readable);
+        fill_table(ring, ring->ids, gpa, len, n, readable);
     }
     for (uint32_t i = 0; i < slots; i++) {
         struct desc *d = ring_desc(ring, ring->next);
 
-        d->addr = indirect ? table_gpa(ring, head) : gpa[i];
+        d->addr = indirect ? table_gpa(ring, ring->ids) : gpa[i];
         d->len = indirect ? n * 16U : len[i];
         d->a = ring->ids;
         if (i != 0U) {
@@ -144,23 +174,67 @@ static void packed_add(struct bench_ring *ring, const uint64_t *gpa, const uint3
         }
         packed_step(&ring->next, &ring->wrap, 1);
     }
-    store_release(&ring_desc(ring, head)->b, head_flags);
+    if (ring->held) {
+        store_release(&ring_desc(ring, head)->b, head_flags);
+    } else { /* the device stops here until the batch is published */
+        ring->held = true;
+        ring->first = head;
+        ring->first_flags = head_flags;
+    }
+    ring->added = (uint16_t)(ring->added + slots);
     ring->ids = (uint16_t)((ring->ids + 1U) % RING_SIZE);
 }
 
-static bool packed_reap(struct bench_ring *ring, uint32_t slots, uint32_t *len)
+static void packed_publish(struct bench_ring *ring)
 {
-    struct desc *d = ring_desc(ring, ring->seen);
-    const uint16_t flags = load_acquire(&d->b);
+    if (ring->held) {
+        store_release(&ring_desc(ring, ring->first)->b, ring->first_flags);
+        ring->held = false;
+    }
+}
+
+static bool packed_ready(const struct bench_ring *ring)
+{
+    const uint16_t flags = load_acquire(&ring_desc(ring, ring->seen)->b);
     const bool avail = (flags & F_AVAIL) != 0U;
     const bool used = (flags & F_USED) != 0U;
 
-    if (avail != used || used != ring->seen_wrap) {
+    return avail == used && used == ring->seen_wrap;
+}
+
+static bool packed_take(struct bench_ring *ring, uint32_t slots, uint16_t *id, uint32_t *len)
+{
+    const struct desc *d = ring_desc(ring, ring->seen);
+
+    if (!packed_ready(ring)) {
         return false;
     }
+    *id = d->a;
     *len = d->len;
     packed_step(&ring->seen, &ring->seen_wrap, slots);
     return true;
+}
+
+#define EVENT_OFF  1U
+#define EVENT_DESC 2U
+
+static bool packed_wants_kick(const struct bench_ring *ring)
+{
+    const uint16_t flags = *ring_u16(ring, RING_DEVICE + 2U);
+    const uint16_t at = *ring_u16(ring, RING_DEVICE);
+    const uint16_t lap = ((at >> 15) != 0U) == ring->wrap ? 0U : RING_SIZE;
+
+    if (flags != EVENT_DESC) {
+        return flags != EVENT_OFF;
+    }
+    return ring_passed((uint16_t)((at & 0x7fffU) - lap), ring->next, ring->added);
+}
+
+static void packed_ask_calls(struct bench_ring *ring, bool wanted)
+{
+    *ring_u16(ring, RING_DRIVER) = (uint16_t)(ring->seen | (ring->seen_wrap ? 0x8000U : 0U));
+    *ring_u16(ring, RING_DRIVER + 2U) =
+        (uint16_t)(!wanted ? EVENT_OFF : (ring->event_idx ? EVENT_DESC : 0U));
 }
 
 /* ---- both ---- */
@@ -177,12 +251,52 @@ void bench_ring_add(struct bench_ring *ring, const uint64_t *gpa, const uint32_t
 
 void bench_ring_publish(struct bench_ring *ring)
 {
-    if (!ring->packed) {
+    if (ring->packed) {
+        packed_publish(ring);
+    } else {
         store_release(ring_u16(ring, RING_DRIVER + 2U), ring->next);
     }
 }
 
+void bench_ring_add_as(struct bench_ring *ring, uint16_t id, const uint64_t *gpa,
+                       const uint32_t *len, uint32_t n, uint32_t readable, bool indirect)
+{
+    ring->ids = id;
+    bench_ring_add(ring, gpa, len, n, readable, indirect);
+}
+
+bool bench_ring_wants_kick(struct bench_ring *ring)
+{
+    atomic_thread_fence(memory_order_seq_cst); /* what was published is seen before we look */
+    const bool wanted = ring->packed ? packed_wants_kick(ring) : split_wants_kick(ring);
+
+    ring->added = 0;
+    return wanted;
+}
+
+void bench_ring_ask_calls(struct bench_ring *ring, bool wanted)
+{
+    if (ring->packed) {
+        packed_ask_calls(ring, wanted);
+    } else {
+        split_ask_calls(ring, wanted);
+    }
+    atomic_thread_fence(memory_order_seq_cst); /* asked before the caller looks once more */
+}
+
+bool bench_ring_ready(const struct bench_ring *ring)
+{
+    return ring->packed ? packed_ready(ring) : split_ready(ring);
+}
+
+bool bench_ring_take(struct bench_ring *ring, uint32_t slots, uint16_t *id, uint32_t *len)
+{
+    return ring->packed ? packed_take(ring, slots, id, len) : split_take(ring, id, len);
+}
+
 bool bench_ring_reap(struct bench_ring *ring, uint32_t slots, uint32_t *len)
 {
-    return ring->packed ? packed_reap(ring, slots, len) : split_reap(ring, len);
+    uint16_t id;
+
+    return bench_ring_take(ring, slots, &id, len);
 }

@@ -26,8 +26,6 @@
 #define VU_SET_VRING_ENABLE      18U
 
 #define F_PROTOCOL (1ULL << 30)
-#define F_VERSION  (1ULL << 32)
-#define F_PACKED   (1ULL << 34)
 
 struct vu_region {
     uint64_t gpa;
@@ -145,10 +143,21 @@ static void front_connect(struct vhost_front *front, const char *path)
     }
 }
 
+static int front_eventfd(void)
+{
+    const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0) {
+        die("vhost front end: eventfd");
+    }
+    return fd;
+}
+
 static void front_start_queue(const struct vhost_front *front, uint32_t index,
-                              const struct vhost_front_queue *queue)
+                              struct vhost_front_queue *queue)
 {
     const uint64_t user = (uint64_t)(uintptr_t)front->mem;
+    const bool packed = (front->features & VHOST_F_PACKED) != 0U;
     struct vu_message message = {.request = VU_SET_VRING_ADDR};
 
     message.payload.addr.index = index;
@@ -156,30 +165,31 @@ static void front_start_queue(const struct vhost_front *front, uint32_t index,
     message.payload.addr.avail = user + queue->driver;
     message.payload.addr.used = user + queue->device;
     front_set_state(front, VU_SET_VRING_NUM, index, queue->num);
-    front_set_state(front, VU_SET_VRING_BASE, index, front->packed ? 0x80008000U : 0U);
+    front_set_state(front, VU_SET_VRING_BASE, index, packed ? 0x80008000U : 0U);
     front_send(front, &message, sizeof message.payload.addr, -1);
-    front_set(front, VU_SET_VRING_CALL, index, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    front_set(front, VU_SET_VRING_KICK, index, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    queue->call = front_eventfd();
+    queue->kick = front_eventfd();
+    front_set(front, VU_SET_VRING_CALL, index, queue->call);
+    front_set(front, VU_SET_VRING_KICK, index, queue->kick);
     front_set_state(front, VU_SET_VRING_ENABLE, index, 1);
 }
 
-void vhost_front_start(struct vhost_front *front, const char *path, bool packed,
-                       const struct vhost_front_queue queues[2])
+void vhost_front_start(struct vhost_front *front, const char *path, uint64_t wanted,
+                       struct vhost_front_queue *queues, uint32_t count)
 {
     struct vu_message table = {.request = VU_SET_MEM_TABLE};
 
-    front->packed = packed;
     front_connect(front, path);
-    const uint64_t offered = front_get(front, VU_GET_FEATURES);
+    front->features = front_get(front, VU_GET_FEATURES) & (wanted | F_PROTOCOL);
     (void)front_get(front, VU_GET_PROTOCOL_FEATURES);
     front_set(front, VU_SET_PROTOCOL_FEATURES, 0, -1);
     front_set(front, VU_SET_OWNER, 0, -1);
-    front_set(front, VU_SET_FEATURES, offered & (F_PROTOCOL | F_VERSION | (packed ? F_PACKED : 0U)),
-              -1);
+    front_set(front, VU_SET_FEATURES, front->features, -1);
     table.payload.memory.count = 1;
     table.payload.memory.region =
         (struct vu_region){front->gpa, front->size, (uint64_t)(uintptr_t)front->mem, 0};
     front_send(front, &table, 8U + sizeof(struct vu_region), front->memfd);
-    front_start_queue(front, 0, &queues[0]);
-    front_start_queue(front, 1, &queues[1]);
+    for (uint32_t i = 0; i < count; i++) {
+        front_start_queue(front, i, &queues[i]);
+    }
 }

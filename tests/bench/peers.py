@@ -1,0 +1,436 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""avps-vhost-user against dpdk-testpmd's vhost PMD and qemu-storage-daemon, as Markdown tables.
+
+usage: peers.py BENCH_PEERS AVPS_VHOST_USER [--only control,net,blk,counts] [--cell TEXT] [--quick]
+
+Each cell starts both back ends afresh on one core, lets bench_peers measure them in the order
+A B B A, and keeps the windows that nothing disturbed. --cell: only rows whose name has TEXT.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+BACKEND_CPU = 1
+NEAR_NS = 150  # a shorter ping-pong: the host has the two cores share a cache
+DRIFT = 1.4  # a window between probes that differ more is dropped
+LATE_SHARE = 0.1  # so is one whose driver waited longer for its core
+WINDOWS_MIN = 6  # kept of each side, or the cell is measured again
+TRIES = 4
+DISK = "64M"
+DISK_BYTES = 64 << 20
+
+
+# ---- windows and ratios ----
+
+
+@dataclass
+class Window:
+    """What bench_peers prints of one window."""
+
+    side: str
+    ns: float
+    done: int
+    kicks: int
+    calls: int
+    idle: float
+    before: float
+    after: float
+    driver_late_us: float
+    backend_late_us: float
+
+
+@dataclass
+class Result:
+    """A cell: p10 of both sides, their ratio, the median of the rounds' ratios."""
+
+    ours: float
+    theirs: float
+    ratio: float
+    median: float
+    windows: int
+    regime: str
+    idle: float
+
+
+def parse(text):
+    """The windows and the totals by side in the output of bench_peers."""
+    windows, totals = [], {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) == 3 and words[1] == "total":
+            totals[words[0]] = int(words[2])
+        elif len(words) == 10:
+            counts = [int(word) for word in words[2:5]]
+            windows.append(
+                Window(words[0], float(words[1]), *counts, *map(float, words[5:]))
+            )
+    return windows, totals
+
+
+def regime(window, window_ms):
+    """near or far; None if the window is to be dropped."""
+    slow, fast = max(window.before, window.after), min(window.before, window.after)
+    if slow > DRIFT * fast or window.driver_late_us > LATE_SHARE * window_ms * 1000:
+        return None
+    return "near" if slow < NEAR_NS else "far"
+
+
+def percentile(values, share):
+    """The value that `share` of all are below or at."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def summarise(windows, window_ms):
+    """The Result of the regime with more windows, or None if both have too few."""
+    kinds = [regime(window, window_ms) for window in windows]
+
+    def of(kind, side):
+        return [w for w, k in zip(windows, kinds) if k == kind and w.side == side]
+
+    kind = max(("near", "far"), key=lambda k: min(len(of(k, "A")), len(of(k, "B"))))
+    ours, theirs = of(kind, "A"), of(kind, "B")
+    if min(len(ours), len(theirs)) < WINDOWS_MIN:
+        return None
+    rounds = []
+    for i in range(0, len(windows) - 3, 4):
+        if kinds[i : i + 4] == [kind] * 4:
+            a, b, c, d = (w.ns for w in windows[i : i + 4])
+            rounds.append((b + c) / (a + d))
+    p10 = percentile([w.ns for w in ours], 0.1), percentile([w.ns for w in theirs], 0.1)
+    median = statistics.median(rounds) if rounds else float("nan")
+    idle = statistics.median(w.idle for w in ours)
+    return Result(
+        *p10, p10[1] / p10[0], median, len(ours) + len(theirs), kind, idle
+    )
+
+
+# ---- back ends ----
+
+
+@dataclass
+class Backend:
+    """How to start one: SOCKET and FOLDER in the words are replaced."""
+
+    argv: list
+    ring: str = "split"
+    cpus: tuple = (BACKEND_CPU,)
+
+
+def testpmd(load, size):
+    """The main thread waits on the other core; the one that polls has ours for itself."""
+    mode = {"receive": "txonly", "transmit": "rxonly", "forward": "io"}[load]
+    options = "--no-huge -m 256 --no-pci --no-telemetry --log-level=3 -l 0,1".split()
+    vdev = ["--file-prefix=SERIAL", "--vdev", "net_vhost0,iface=SOCKET,queues=1", "--"]
+    forward = "--auto-start --port-topology=loop --no-mlockall --total-num-mbufs=4096".split()
+    last = [f"--forward-mode={mode}", f"--txpkts={size}"]
+    return Backend(["dpdk-testpmd", *options, *vdev, *forward, *last], cpus=(0, 1))
+
+
+def storage_daemon(null):
+    """Its quickest options here: io_uring for files, the main loop instead of an iothread."""
+    null_node = f"driver=null-co,size={DISK_BYTES},read-zeroes=on,node-name=disk"
+    file_node = "driver=file,filename=FOLDER/SERIAL.img,aio=io_uring,node-name=disk"
+    export = "type=vhost-user-blk,id=e,node-name=disk,addr.type=unix,addr.path=SOCKET,writable=on"
+    return Backend(
+        ["qemu-storage-daemon", "--blockdev", null_node if null else file_node, "--export", export]
+    )
+
+
+def ours_net(program, load, size, poll=True):
+    """The library's program with a back end that does the same work as testpmd's mode."""
+    kind = {"receive": [f"--null={size}"], "transmit": ["--null"], "forward": ["--loop"]}[load]
+    return Backend([program, "net", "--socket", "SOCKET", *kind, *(["--poll"] if poll else [])])
+
+
+def ours_blk(program, null, poll):
+    """The library's program on the same kind of disk."""
+    disk = ["--null", DISK] if null else ["--file", "FOLDER/SERIAL.img"]
+    return Backend([program, "blk", "--socket", "SOCKET", *disk, *(["--poll"] if poll else [])])
+
+
+def favour(cpus):
+    """In a new process: its cores, and first in the queue for them if we may."""
+    os.sched_setaffinity(0, cpus)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("-20", encoding="ascii")
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+
+
+@contextlib.contextmanager
+def started(backend, folder, serial):
+    """Run a back end; gives its process and socket. Its output is in FOLDER/SERIAL.log."""
+    socket = folder / f"{serial}.sock"
+    words = {"SOCKET": str(socket), "FOLDER": str(folder), "SERIAL": serial}
+    argv = [re.sub("|".join(words), lambda m: words[m.group()], a) for a in backend.argv]
+    with open(folder / f"{serial}.img", "wb") as image:
+        image.truncate(DISK_BYTES)
+    with open(folder / f"{serial}.log", "wb") as log:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=lambda: favour(backend.cpus),
+        )
+    try:
+        wait_for(socket, process, folder / f"{serial}.log")
+        yield process, socket
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for leftover in folder.glob(f"{serial}.*"):
+            leftover.unlink()
+
+
+def wait_for(socket, process, log):
+    """Until the back end listens."""
+    deadline = time.monotonic() + 10
+    while not socket.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            sys.exit(f"{process.args[0]} did not start:\n{log.read_text(errors='replace')}")
+        time.sleep(0.02)
+    time.sleep(0.2)
+
+
+# ---- cells ----
+
+
+@dataclass
+class Load:
+    """The arguments of bench_peers."""
+
+    words: list
+    rounds: int
+    window_ms: int
+    mode: str = "poll"
+
+
+class Bench:
+    """The programs and a scratch folder in memory."""
+
+    def __init__(self, generator, program, folder, quick):
+        self.generator, self.program = generator, program
+        self.folder, self.quick, self.serial = folder, quick, 0
+
+    def generate(self, load, backends):
+        """Run the load on started back ends; its output."""
+        sides = [
+            f"{name},{process.pid},{ring},{load.mode},{socket}"
+            for name, (process, socket), ring in backends
+        ]
+        rounds = max(2, load.rounds // 5) if self.quick else load.rounds
+        argv = [self.generator, *load.words, str(rounds), str(load.window_ms), *sides]
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            start_new_session=True,
+            preexec_fn=lambda: favour((0, 1)),
+        )
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(argv)}:\n{done.stderr}")
+        return done.stdout
+
+    def next_name(self, side):
+        """Of a back end's files."""
+        self.serial += 1
+        return f"{side}{self.serial}"
+
+    def compare(self, load, ours, theirs):
+        """The Result of a cell; both back ends are fresh."""
+        windows = []
+        for _ in range(TRIES):
+            with contextlib.ExitStack() as stack:
+                sides = [
+                    (name, stack.enter_context(started(b, self.folder, self.next_name(name))), b.ring)
+                    for name, b in (("A", ours), ("B", theirs))
+                ]
+                windows += parse(self.generate(load, sides))[0]
+            result = summarise(windows, load.window_ms)
+            if result is not None:
+                return result
+        return None
+
+    def alone(self, load, backend):
+        """Windows and total of one back end, and its system calls in all."""
+        name = self.next_name("A")
+        with started(backend, self.folder, name) as (process, socket):
+            counter = subprocess.Popen(
+                ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", str(process.pid)],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            time.sleep(0.3)
+            windows, totals = parse(self.generate(load, [("A", (process, socket), backend.ring)]))
+            counter.send_signal(signal.SIGINT)
+            counted = counter.communicate()[1]
+        calls = re.search(r"(\d+),,raw_syscalls", counted)
+        return windows, int(calls.group(1)) / totals["A"] if calls else float("nan")
+
+
+def row(*cells):
+    """A line of a table, at once: a run takes minutes."""
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def head(*cells):
+    """The head of a table."""
+    row(*cells)
+    print("|" + "---|" * len(cells), flush=True)
+
+
+def show(name, result):
+    """A cell's row."""
+    if result is None:
+        row(*name, "-", "-", "not measured: too few undisturbed windows", "-", 0, "-", "-")
+        return
+    row(
+        *name,
+        f"{result.ours:.1f}",
+        f"{result.theirs:.1f}",
+        f"**{result.ratio:.2f}**",
+        f"{result.median:.2f}",
+        result.windows,
+        result.regime,
+        f"{100 * result.idle:.0f} %",
+    )
+
+
+FIGURES = ("libavps ns", "peer ns", "ratio of p10", "median ratio", "windows", "cores", "driver waits")
+
+
+def net_load(load, size, mergeable=False):
+    """A network load."""
+    return Load(["net", load, str(size), str(int(mergeable))], rounds=25, window_ms=5)
+
+
+def blk_load(load, length, depth, mode="poll"):
+    """A block load; one that sleeps needs longer windows."""
+    rounds, window_ms = (8, 10) if mode == "poll" else (6, 40)
+    return Load(["blk", load, str(length), str(depth)], rounds, window_ms, mode)
+
+
+def control(bench, wanted):
+    """Peers against themselves: how far from 1.00 the instrument is."""
+    print("\n### The instrument: a peer against itself\n")
+    head("peer", "load", *FIGURES)
+    for load, size, ring in (("forward", 64, "split"), ("receive", 1518, "packed")):
+        name = ("testpmd", f"{load} {size} {ring}")
+        if wanted(name):
+            peers = [testpmd(load, size), testpmd(load, size)]
+            peers[0].ring = peers[1].ring = ring
+            show(name, bench.compare(net_load(load, size), *peers))
+    for load, depth in (("null-read", 1), ("null-read", 32), ("read", 32)):
+        name = ("qemu-storage-daemon", f"{load} 4096 depth {depth}")
+        if wanted(name):
+            peers = [storage_daemon(load.startswith("null")) for _ in range(2)]
+            show(name, bench.compare(blk_load(load, 4096, depth), *peers))
+
+
+def net(bench, wanted):
+    """All network cells."""
+    print("\n### Network: `avps-vhost-user net --poll` against `dpdk-testpmd`, one queue pair\n")
+    head("load", "bytes", "ring", *FIGURES)
+    for ring, mergeable in (("split", False), ("packed", False), ("split", True), ("packed", True)):
+        for load in ("receive", "transmit", "forward"):
+            for size in (64, 1518):
+                name = (load, size, ring + (", mergeable" if mergeable else ""))
+                if not wanted(name) or (mergeable and load == "transmit"):
+                    continue
+                ours, peer = ours_net(bench.program, load, size), testpmd(load, size)
+                ours.ring = peer.ring = ring
+                show(name, bench.compare(net_load(load, size, mergeable), ours, peer))
+
+
+def blk(bench, wanted):
+    """All block cells. The peer has no packed ring: its split one stands in."""
+    print("\n### Block: `avps-vhost-user blk` against `qemu-storage-daemon`, one queue, random places\n")
+    head("disk", "request", "depth", "ring", "libavps", *FIGURES)
+    for poll in (False, True):
+        for ring in ("split", "packed"):
+            for kind in ("null-read", "null-write", "read", "write"):
+                for length in (4096, 65536):
+                    for depth in (1, 4, 32, 128):
+                        null = kind.startswith("null")
+                        name = (
+                            "null" if null else "file",
+                            f"{kind.removeprefix('null-')} {length >> 10} KiB",
+                            depth,
+                            ring,
+                            "--poll" if poll else "default",
+                        )
+                        if not wanted(name) or (ring == "packed" and length != 4096):
+                            continue
+                        ours = ours_blk(bench.program, null, poll)
+                        ours.ring = ring
+                        show(name, bench.compare(blk_load(kind, length, depth), ours, storage_daemon(null)))
+
+
+def counts(bench, wanted):
+    """Notifications and system calls per request, the driver asleep when it has nothing to do."""
+    print("\n### Per request: kicks, calls, system calls of the back end (4 KiB reads, a driver that sleeps)\n")
+    head("back end", "disk", "depth", "ring", "ns", "kicks", "calls", "system calls")
+    for null in (True, False):
+        peers = [("qemu-storage-daemon", storage_daemon(null), "split")]
+        for ring in ("split", "packed"):
+            for poll in (False, True):
+                peers.append(
+                    ("libavps" + (" --poll" if poll else ""), ours_blk(bench.program, null, poll), ring)
+                )
+        for depth in (1, 4, 32, 128):
+            for name, backend, ring in peers:
+                if not wanted((name, "null" if null else "file", depth, ring)):
+                    continue
+                backend.ring = ring
+                load = blk_load("null-read" if null else "read", 4096, depth, "sleep")
+                windows, system_calls = bench.alone(load, backend)
+                done = sum(w.done for w in windows)
+                row(
+                    name,
+                    "null" if null else "file",
+                    depth,
+                    ring,
+                    f"{statistics.median(w.ns for w in windows):.0f}",
+                    f"{sum(w.kicks for w in windows) / done:.3f}",
+                    f"{sum(w.calls for w in windows) / done:.3f}",
+                    f"{system_calls:.3f}",
+                )
+
+
+def main():
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("generator")
+    parser.add_argument("program")
+    parser.add_argument("--only", default="control,net,blk,counts")
+    parser.add_argument("--cell", default="")
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    parts = {"control": control, "net": net, "blk": blk, "counts": counts}
+
+    def wanted(name):
+        return args.cell in " ".join(str(word) for word in name)
+
+    with tempfile.TemporaryDirectory(prefix="avps-bench-", dir="/dev/shm") as folder:
+        bench = Bench(args.generator, args.program, Path(folder), args.quick)
+        for part in args.only.split(","):
+            parts[part](bench, wanted)
+
+
+if __name__ == "__main__":
+    main()
