@@ -5,6 +5,7 @@
 #ifndef AVPS_AVPS_H
 #define AVPS_AVPS_H
 
+#include "avps/admin.h"
 #include "avps/blk.h"
 #include "avps/config.h"
 #include "avps/console.h"

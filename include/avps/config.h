@@ -111,6 +111,30 @@
 #error "AVPS_NET_FLOWS must be a power of two, 16..65536"
 #endif
 
+/** Flow filter groups of a network device, 1..1024. */
+#ifndef AVPS_NET_FF_GROUPS
+#define AVPS_NET_FF_GROUPS 4
+#endif
+#if AVPS_NET_FF_GROUPS < 1 || AVPS_NET_FF_GROUPS > 1024
+#error "AVPS_NET_FF_GROUPS must be 1..1024"
+#endif
+
+/** Flow filter classifiers of a network device, 1..1024. */
+#ifndef AVPS_NET_FF_CLASSIFIERS
+#define AVPS_NET_FF_CLASSIFIERS 8
+#endif
+#if AVPS_NET_FF_CLASSIFIERS < 1 || AVPS_NET_FF_CLASSIFIERS > 1024
+#error "AVPS_NET_FF_CLASSIFIERS must be 1..1024"
+#endif
+
+/** Flow filter rules of a network device, 1..1024; a frame is compared with each at most once. */
+#ifndef AVPS_NET_FF_RULES
+#define AVPS_NET_FF_RULES 32
+#endif
+#if AVPS_NET_FF_RULES < 1 || AVPS_NET_FF_RULES > 1024
+#error "AVPS_NET_FF_RULES must be 1..1024"
+#endif
+
 /** Invariants of the library itself, never reachable by a guest. Define to a check of yours. */
 #ifndef AVPS_ASSERT
 #define AVPS_ASSERT(condition) ((void)0)

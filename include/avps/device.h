@@ -27,6 +27,7 @@
 extern "C" {
 #endif
 
+struct avps_admin;
 struct avps_device;
 struct avps_device_ops;
 struct avps_transport_ops;
@@ -47,6 +48,7 @@ enum avps_feature_bit {
     AVPS_F_ORDER_PLATFORM = 36,    /**< Platform memory ordering. */
     AVPS_F_NOTIFICATION_DATA = 38, /**< Extra data in doorbells. */
     AVPS_F_RING_RESET = 40,        /**< Single queues can be reset. */
+    AVPS_F_ADMIN_VQ = 41,          /**< Administration virtqueue. */
     AVPS_F_SUSPEND = 43            /**< Device suspend. */
 };
 
@@ -147,7 +149,8 @@ struct avps_queue {
 struct avps_device_config {
     const struct avps_mem *mem;    /**< Required: an initialised handle, copied. */
     const struct avps_port *port;  /**< NULL: no events, no clock. Copied. */
-    struct avps_queue *queues;     /**< Required: storage for `queue_count` queues. */
+    struct avps_queue *queues;     /**< Required: storage for `queue_count` queues, and one more
+                                        behind them with `admin`. */
     uint16_t queue_count;          /**< As the device's header says. */
     uint16_t queue_size_max;       /**< Largest size a driver may choose: a power of two from
                                         2 to AVPS_QUEUE_SIZE_MAX. */
@@ -155,6 +158,7 @@ struct avps_device_config {
                                         cannot be withheld. */
     bool access_platform;          /**< Offer and require ACCESS_PLATFORM [feat-1.3]. */
     bool order_platform;           /**< Offer ORDER_PLATFORM. */
+    struct avps_admin *admin;      /**< NULL: no administration virtqueue; see admin.h. Borrowed. */
 };
 
 /** Largest configuration space of a device, in bytes. */
@@ -167,8 +171,10 @@ struct avps_device {
     void *transport_ctx;                        /**< The transport. */
     struct avps_mem mem;                        /**< Guest memory. */
     struct avps_port port;                      /**< Port. */
+    struct avps_admin *admin;                   /**< Of the administration virtqueue, or NULL. */
     struct avps_queue *queues;                  /**< Queues. */
-    uint16_t queue_count;                       /**< How many. */
+    uint16_t queue_count;                       /**< How many, the administration virtqueue too. */
+    uint16_t model_queues;                      /**< How many without it. */
     uint16_t queue_size_max;                    /**< Largest size. */
     uint8_t status;                             /**< Device status. */
     bool suspending;                            /**< SUSPEND waits for requests in flight. */

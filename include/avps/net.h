@@ -13,7 +13,8 @@
  *  Features: see enum avps_net_feature; all are offered unless withheld, but for the offloads
  *  (config.offloads), MTU (config.mtu), MAC (config.mac), SPEED_DUPLEX (config.speed_known), MQ and
  *  RSS steering (more than one pair), and coalescing (a clock and a timer in the port).
- *  Not served: IPsec, flow filters, RSS contexts, device statistics, RSC_EXT, STANDBY, segmentation
+ *  Flow filters: with config.flow and an administration virtqueue (net_flow.h, admin.h).
+ *  Not served: IPsec, RSS contexts, device statistics, RSC_EXT, STANDBY, segmentation
  *  in UDP tunnels, OUT_NET_HEADER.
  *
  *  Guest to host: the device calls `transmit` with a burst, or you call avps_net_tx_burst. Host to
@@ -24,6 +25,7 @@
 #define AVPS_NET_H
 
 #include "avps/device.h"
+#include "avps/net_flow.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -153,23 +155,24 @@ struct avps_net_ops {
 
 /** Counters of a queue pair; they run on through resets. */
 struct avps_net_counters {
-    uint64_t tx_packets;    /**< Frames taken by the back end. */
-    uint64_t tx_bytes;      /**< Their bytes. */
-    uint64_t tx_malformed;  /**< Dropped: bad header or offsets, or too short for a frame. */
-    uint64_t tx_oversize;   /**< Dropped: longer than the MTU or than any frame. */
-    uint64_t tx_link_down;  /**< Dropped: no link. */
-    uint64_t tx_errors;     /**< The back end returned an error. */
-    uint64_t tx_blocked;    /**< The back end took less than a burst. */
-    uint64_t rx_packets;    /**< Frames given to the guest. */
-    uint64_t rx_bytes;      /**< Their bytes. */
-    uint64_t rx_filtered;   /**< Not wanted by the guest. */
-    uint64_t rx_oversize;   /**< Dropped: longer than the MTU, or too long for the buffers. */
-    uint64_t rx_invalid;    /**< Dropped: your frame or its offload is malformed. */
-    uint64_t rx_no_offload; /**< Dropped: the guest does not take this kind of large frame. */
-    uint64_t rx_no_queue;   /**< Dropped: no link, driver or queue. */
-    uint64_t rx_errors;     /**< Dropped: guest memory failed. */
-    uint64_t rx_blocked;    /**< Times that the ring had too few buffers. */
-    uint64_t rx_csum_done;  /**< Checksums completed here because the guest cannot. */
+    uint64_t tx_packets;      /**< Frames taken by the back end. */
+    uint64_t tx_bytes;        /**< Their bytes. */
+    uint64_t tx_malformed;    /**< Dropped: bad header or offsets, or too short for a frame. */
+    uint64_t tx_oversize;     /**< Dropped: longer than the MTU or than any frame. */
+    uint64_t tx_link_down;    /**< Dropped: no link. */
+    uint64_t tx_errors;       /**< The back end returned an error. */
+    uint64_t tx_blocked;      /**< The back end took less than a burst. */
+    uint64_t rx_packets;      /**< Frames given to the guest. */
+    uint64_t rx_bytes;        /**< Their bytes. */
+    uint64_t rx_filtered;     /**< Not wanted by the guest. */
+    uint64_t rx_flow_dropped; /**< Dropped by a flow filter rule of the guest. */
+    uint64_t rx_oversize;     /**< Dropped: longer than the MTU, or too long for the buffers. */
+    uint64_t rx_invalid;      /**< Dropped: your frame or its offload is malformed. */
+    uint64_t rx_no_offload;   /**< Dropped: the guest does not take this kind of large frame. */
+    uint64_t rx_no_queue;     /**< Dropped: no link, driver or queue. */
+    uint64_t rx_errors;       /**< Dropped: guest memory failed. */
+    uint64_t rx_blocked;      /**< Times that the ring had too few buffers. */
+    uint64_t rx_csum_done;    /**< Checksums completed here because the guest cannot. */
 };
 
 /** Counters of the control queue. */
@@ -232,6 +235,8 @@ struct avps_net_config {
     uint8_t duplex;                 /**< 0, 1 or 0xff as in `duplex` of the configuration space;
                                          Linux takes 1 as full duplex. */
     bool link_down;                 /**< Start without link. */
+    struct avps_net_flow *flow;     /**< Storage for flow filters, used with `base.admin`; NULL: not
+                                         offered. Borrowed. */
 };
 
 /** Receive filter as the driver set it. Private. */
@@ -303,6 +308,7 @@ struct avps_net {
     struct avps_net_filter next_filter;   /**< Being parsed. */
     struct avps_net_rss rss;              /**< Hash parameters in force. */
     struct avps_net_rss next_rss;         /**< Being parsed. */
+    struct avps_net_flow *flow;           /**< Flow filters, or NULL. */
     atomic_ushort flows[AVPS_NET_FLOWS];  /**< Pair + 1 of the flows seen, 0: none. */
     struct avps_net_ctrl_counters ctrl_counters; /**< Counters. */
 };

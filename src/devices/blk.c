@@ -158,7 +158,7 @@ static void blk_config_basics(const struct avps_blk *blk, struct virtio_blk_conf
     config->size_max = avps_le32_of(blk_shows(dev, VIRTIO_BLK_F_SIZE_MAX) ? blk->size_max : 0U);
     config->blk_size = avps_le32_of(blk_shows(dev, VIRTIO_BLK_F_BLK_SIZE) ? blk->block_size : 0U);
     config->writeback = blk_shows(dev, VIRTIO_BLK_F_CONFIG_WCE) && blk_mode(blk) ? 1U : 0U;
-    config->num_queues = avps_le16_of(blk_shows(dev, VIRTIO_BLK_F_MQ) ? dev->queue_count : 0U);
+    config->num_queues = avps_le16_of(blk_shows(dev, VIRTIO_BLK_F_MQ) ? dev->model_queues : 0U);
     if (blk_shows(dev, VIRTIO_BLK_F_GEOMETRY)) {
         config->cylinders = avps_le16_of(blk->geometry.cylinders);
         config->heads = blk->geometry.heads;
@@ -258,7 +258,7 @@ void avps_blk_set_zeroes_may_unmap(struct avps_blk *blk, bool may_unmap)
 
 const struct avps_blk_counters *avps_blk_counters(const struct avps_blk *blk, uint16_t queue)
 {
-    return queue < blk->base.queue_count ? &blk->lanes[queue].counters : NULL;
+    return queue < blk->base.model_queues ? &blk->lanes[queue].counters : NULL;
 }
 
 /* ---- slots ---- */

@@ -513,7 +513,7 @@ void avps_blk_done(struct avps_blk *blk, uint64_t token, enum avps_status status
 {
     const uint64_t slot = token & UINT32_MAX;
 
-    if (slot >= (uint64_t)blk->lane_slots * blk->base.queue_count) {
+    if (slot >= (uint64_t)blk->lane_slots * blk->base.model_queues) {
         blk_late(blk, 0);
         return;
     }

@@ -24,6 +24,7 @@ static const struct avps_feature device_features[] = {
     AVPS_FEATURE(AVPS_F_ORDER_PLATFORM, AVPS_FEATURE_OFFERED),
     AVPS_FEATURE(AVPS_F_NOTIFICATION_DATA, AVPS_FEATURE_OFFERED),
     AVPS_FEATURE(AVPS_F_RING_RESET, AVPS_FEATURE_OFFERED),
+    AVPS_FEATURE(AVPS_F_ADMIN_VQ, AVPS_FEATURE_OFFERED),
     AVPS_FEATURE(AVPS_F_SUSPEND, AVPS_FEATURE_OFFERED),
 };
 
@@ -89,6 +90,9 @@ static void device_offer(struct avps_device *dev, const struct avps_device_confi
     if (!config->order_platform) {
         avps_features_remove(&dev->offered, AVPS_F_ORDER_PLATFORM);
     }
+    if (config->admin == NULL) {
+        avps_features_remove(&dev->offered, AVPS_F_ADMIN_VQ);
+    }
     for (size_t i = 0; i < AVPS_COUNT_OF(dev->offered.word); i++) {
         dev->offered.word[i] &= ~config->withhold.word[i];
     }
@@ -135,7 +139,8 @@ static bool device_mem_is_valid(const struct avps_mem *mem)
 static bool device_config_is_valid(const struct avps_device_config *config)
 {
     return device_mem_is_valid(config->mem) && config->queues != NULL &&
-           config->queue_count != 0U && config->queue_size_max >= 2U &&
+           config->queue_count != 0U && config->queue_count != UINT16_MAX &&
+           (config->admin == NULL || config->admin->ops != NULL) && config->queue_size_max >= 2U &&
            config->queue_size_max <= AVPS_QUEUE_SIZE_MAX &&
            (config->queue_size_max & (config->queue_size_max - 1U)) == 0U;
 }
@@ -163,7 +168,9 @@ enum avps_status avps_device_init(struct avps_device *dev, const struct avps_dev
         dev->port = *config->port;
     }
     dev->queues = config->queues;
-    dev->queue_count = config->queue_count;
+    dev->admin = config->admin;
+    dev->model_queues = config->queue_count;
+    dev->queue_count = (uint16_t)(config->queue_count + (config->admin != NULL ? 1U : 0U));
     dev->queue_size_max = config->queue_size_max;
     dev->access_required = config->access_platform;
     atomic_init(&dev->spurious, 0U);
@@ -304,7 +311,7 @@ static void device_finish_queue_reset(struct avps_device *dev, uint16_t index)
 {
     device_close_queue(dev, index);
     dev->queues[index].regs = (struct avps_queue_regs){.size = dev->queue_size_max};
-    if (dev->ops->queue_reset != NULL) {
+    if (dev->ops->queue_reset != NULL && !avps_device_queue_is_admin(dev, index)) {
         dev->ops->queue_reset(dev, index);
     }
 }
@@ -312,7 +319,8 @@ static void device_finish_queue_reset(struct avps_device *dev, uint16_t index)
 /* Cancel what is in flight on one or all queues. @return whether that is finished. */
 static bool device_cancel(struct avps_device *dev, uint32_t which)
 {
-    const bool gone = dev->ops->cancel == NULL || dev->ops->cancel(dev, which) == AVPS_OK;
+    const bool gone = dev->ops->cancel == NULL || which == dev->model_queues ||
+                      dev->ops->cancel(dev, which) == AVPS_OK;
 
     for (uint16_t i = 0; i < dev->queue_count; i++) {
         if (which == AVPS_ALL_QUEUES || which == i) {
@@ -338,6 +346,9 @@ static void device_finish_reset(struct avps_device *dev)
     dev->counters.resets++;
     if (dev->ops->reset != NULL) {
         dev->ops->reset(dev);
+    }
+    if (dev->admin != NULL) {
+        dev->admin->ops->reset(dev);
     }
     if (dev->transport != NULL) {
         dev->transport->reset(dev->transport_ctx);
@@ -577,6 +588,16 @@ struct avps_vq_config avps_device_queue_config(const struct avps_device *dev,
     return config;
 }
 
+/* Without ADMIN_VQ the last queue does not exist for the driver. */
+static enum avps_status device_may_start(const struct avps_device *dev, uint16_t index,
+                                         const struct avps_vq_config *config)
+{
+    if (avps_device_queue_is_admin(dev, index) && !avps_device_has(dev, AVPS_F_ADMIN_VQ)) {
+        return AVPS_E_GUEST_PROTOCOL;
+    }
+    return config->size <= dev->queue_size_max ? AVPS_OK : AVPS_E_GUEST_SIZE;
+}
+
 /* Enable with the given start position; used by the transports and by a load. */
 enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index,
                                          const struct avps_vq_config *config)
@@ -584,10 +605,10 @@ enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index
     struct avps_queue *queue = &dev->queues[index];
 
     queue->mem = dev->mem;
-    const enum avps_status status = config->size <= dev->queue_size_max
-                                        ? avps_vq_enable(&queue->vq, &queue->mem, config)
-                                        : AVPS_E_GUEST_SIZE;
-
+    enum avps_status status = device_may_start(dev, index, config);
+    if (status == AVPS_OK) {
+        status = avps_vq_enable(&queue->vq, &queue->mem, config);
+    }
     if (status != AVPS_OK) {
         device_count_fault(dev, status);
         avps_device_event(dev, AVPS_EVENT_QUEUE_REFUSED, index, (uint64_t)(-(int64_t)status));

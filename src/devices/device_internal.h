@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "avps/admin.h"
 #include "avps/device.h"
 #include "devices/state.h"
 #include "virtqueue/wire.h"
@@ -20,6 +21,65 @@
 #define VIRTIO_STATUS_FAILED      128U
 
 #define AVPS_ALL_QUEUES 0xffffffffU
+
+/* ---- administration commands ---- */
+
+/* How a command ended; admin.c has the status and qualifier of each. */
+enum avps_admin_result {
+    AVPS_ADMIN_OK,
+    AVPS_ADMIN_NO_SUCH,    /* no such capability or object */
+    AVPS_ADMIN_BUSY,       /* other objects depend on it */
+    AVPS_ADMIN_EXISTS,     /* the id is taken */
+    AVPS_ADMIN_NO_SPACE,   /* beyond a limit */
+    AVPS_ADMIN_BAD_FIELD,  /* the data make no sense */
+    AVPS_ADMIN_BAD_OPCODE, /* not a command that the driver may use now */
+    AVPS_ADMIN_BAD_GROUP,
+    AVPS_ADMIN_BAD_MEMBER
+};
+
+/* A resource object as a command names it. `bytes` are private, `len` of them are there, at least
+ * `room` may be read: behind `len` they are 0 [admin-2.1]. */
+struct avps_admin_object {
+    uint16_t type;
+    uint32_t id;
+    uint64_t flags;
+    const uint8_t *bytes;
+    uint32_t len;
+    uint32_t room;
+};
+
+/* What a command gives back: `bytes` of AVPS_ADMIN_DATA_MAX, all 0 before; the model sets `len`. */
+struct avps_admin_out {
+    uint8_t *bytes;
+    uint32_t len;
+};
+
+/* Capabilities and resource objects of a device model. Whatever does not end with AVPS_ADMIN_OK has
+ * changed nothing [admin-1.7] [admin-1.8]. */
+struct avps_admin_model {
+    const uint16_t *caps; /* ids, ascending */
+    size_t cap_count;
+    enum avps_admin_result (*cap_get)(const struct avps_device *dev, uint16_t id,
+                                      struct avps_admin_out *out);
+    enum avps_admin_result (*cap_set)(struct avps_device *dev, uint16_t id, const uint8_t *bytes,
+                                      uint32_t room);
+    enum avps_admin_result (*create)(struct avps_device *dev,
+                                     const struct avps_admin_object *object);
+    enum avps_admin_result (*modify)(struct avps_device *dev,
+                                     const struct avps_admin_object *object);
+    enum avps_admin_result (*query)(const struct avps_device *dev, uint16_t type, uint32_t id,
+                                    struct avps_admin_out *out);
+    enum avps_admin_result (*destroy)(struct avps_device *dev, uint16_t type, uint32_t id);
+};
+
+/* How the core serves an administration virtqueue; a table, so that a product without one links none
+ * of it. */
+struct avps_admin_ops {
+    enum avps_status (*request)(struct avps_device *dev, struct avps_chain *chain);
+    void (*reset)(struct avps_device *dev);
+    void (*save)(struct avps_device *dev, struct avps_state *state);
+    void (*load)(struct avps_device *dev, struct avps_state *state);
+};
 
 /* ---- a device model ---- */
 
@@ -116,6 +176,8 @@ struct avps_device_ops {
     /* State of its own. A load marks `state->failed` for anything it does not accept. */
     void (*save)(struct avps_device *dev, struct avps_state *state);
     void (*load)(struct avps_device *dev, struct avps_state *state);
+    /* Capabilities and objects that this instance has; NULL op or result: none. */
+    const struct avps_admin_model *(*admin)(const struct avps_device *dev);
 };
 
 /* What every init does first. `offer`: the model's own bits that this configuration can serve;
@@ -131,6 +193,12 @@ bool avps_device_is_live(const struct avps_device *dev);
 static inline bool avps_device_has(const struct avps_device *dev, unsigned int bit)
 {
     return avps_features_has(&dev->accepted, bit);
+}
+
+/* Whether a queue is the administration virtqueue, which no model sees. */
+static inline bool avps_device_queue_is_admin(const struct avps_device *dev, uint16_t queue)
+{
+    return queue == dev->model_queues;
 }
 
 /* The guest broke the protocol: latch DEVICE_NEEDS_RESET [core-1.2] [core-1.3]. */

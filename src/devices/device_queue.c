@@ -321,8 +321,9 @@ static enum queue_step queue_serve(struct avps_device *dev, uint16_t index)
     struct avps_queue *queue = &dev->queues[index];
     struct avps_request *request = NULL;
     struct avps_chain *chain = &queue->scratch;
+    const bool admin = avps_device_queue_is_admin(dev, index);
 
-    if (dev->ops->get_request != NULL) {
+    if (dev->ops->get_request != NULL && !admin) {
         request = dev->ops->get_request(dev, index);
         if (request == NULL) {
             return STEP_WAIT;
@@ -339,7 +340,9 @@ static enum queue_step queue_serve(struct avps_device *dev, uint16_t index)
     if (request != NULL) {
         queue_append(queue, request, index);
     }
-    return queue_finish(dev, index, request, chain, dev->ops->request(dev, index, chain));
+    return queue_finish(dev, index, request, chain,
+                        admin ? dev->admin->ops->request(dev, chain)
+                              : dev->ops->request(dev, index, chain));
 }
 
 /* [I21] At most `*budget` chains, those without a kick of their own too [split-x7] [packed-x2].
@@ -366,7 +369,9 @@ static bool queue_run(struct avps_device *dev, uint16_t index, uint32_t *budget)
 static bool queue_serve_kind(struct avps_device *dev, uint16_t index, uint32_t *budget)
 {
     const enum avps_queue_kind kind =
-        dev->ops->queue_kind == NULL ? AVPS_QUEUE_REQUEST : dev->ops->queue_kind(dev, index);
+        dev->ops->queue_kind == NULL || avps_device_queue_is_admin(dev, index)
+            ? AVPS_QUEUE_REQUEST
+            : dev->ops->queue_kind(dev, index);
 
     if (kind == AVPS_QUEUE_REQUEST) {
         return queue_run(dev, index, budget);

@@ -3,7 +3,7 @@
  *
  *   magic, version, device id, queue count     status, accepted features, wanted features,
  *   per queue {size, 3 addresses, live, position}   configuration generation, the model's own
- *   part, end mark
+ *   part, the administration virtqueue's, end mark
  */
 #include "devices/device_internal.h"
 
@@ -74,6 +74,9 @@ enum avps_status avps_save(struct avps_device *dev, void *buffer, size_t size, s
     }
     if (dev->ops->save != NULL) {
         dev->ops->save(dev, &state);
+    }
+    if (dev->admin != NULL) {
+        dev->admin->ops->save(dev, &state);
     }
     avps_state_put_int(&state, STATE_END, 4);
     *used = state.pos;
@@ -181,6 +184,9 @@ static void state_load(struct avps_device *dev, struct avps_state *state)
     }
     if (!state->failed && dev->ops->load != NULL) {
         dev->ops->load(dev, state);
+    }
+    if (!state->failed && dev->admin != NULL) {
+        dev->admin->ops->load(dev, state);
     }
     state_check(state, avps_state_get_int(state, 4) == STATE_END);
     state_check(state, state->pos == state->size);

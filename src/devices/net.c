@@ -360,6 +360,7 @@ static void net_reset(struct avps_device *dev)
     (void)memset(&net->rss, 0, sizeof net->rss);
     (void)memset(net->coal_default, 0, sizeof net->coal_default);
     avps_net_filter_reset(net);
+    avps_net_flow_reset(net);
     net->coal_owed = 0;
     for (uint16_t i = 0; i < net->pair_count; i++) {
         (void)memset(net->pairs[i].coal, 0, sizeof net->pairs[i].coal);
@@ -402,6 +403,7 @@ static const struct avps_device_ops net_device_ops = {
     .queue_reset = net_queue_reset,
     .save = avps_net_save,
     .load = avps_net_load,
+    .admin = avps_net_flow_model,
 };
 
 static bool net_config_is_valid(const struct avps_net_config *config)
@@ -411,6 +413,7 @@ static bool net_config_is_valid(const struct avps_net_config *config)
            config->base.queue_count == 2U * config->pair_count + 1U &&
            !net_mac_is_group(config->mac) && (config->mtu == 0U || config->mtu >= 68U) &&
            (config->offloads & ~NET_ALL_OFFLOADS) == 0U &&
+           (config->flow == NULL || config->base.admin != NULL) &&
            (config->speed <= 0x7fffffffU || config->speed == 0xffffffffU) &&
            (config->duplex <= 1U || config->duplex == 0xffU);
 }
@@ -452,6 +455,8 @@ enum avps_status avps_net_init(struct avps_net *net, const struct avps_net_confi
     for (size_t i = 0; i < AVPS_NET_FLOWS; i++) {
         atomic_init(&net->flows[i], 0U);
     }
+    net->flow = config->flow;
+    avps_net_flow_reset(net);
     net_offer(config, &offer);
     return avps_device_init(&net->base, &net_device_ops, &config->base, &offer);
 }

@@ -27,8 +27,6 @@
 
 #define PROTO_HOPOPTS  0U
 #define PROTO_IPV4     4U
-#define PROTO_TCP      6U
-#define PROTO_UDP      17U
 #define PROTO_IPV6     41U
 #define PROTO_ROUTING  43U
 #define PROTO_FRAGMENT 44U
@@ -87,6 +85,7 @@ struct hash_packet {
     uint32_t payload; /* behind the IP headers */
     uint8_t addr_len; /* 4 or 16; 0: not IP */
     uint8_t proto;    /* PROTO_NONE: none or a fragment */
+    uint8_t last;     /* what the last IP or extension header names */
     bool extended;    /* IPv6 with extension headers */
     uint32_t ex_src;  /* home address, or src */
     uint32_t ex_dst;  /* routing header's address, or dst */
@@ -129,6 +128,7 @@ static void hash_ipv4(struct hash_packet *packet, uint32_t at)
     packet->dst = at + 16U;
     packet->payload = at + size;
     packet->addr_len = 4;
+    packet->last = header[9];
     packet->proto = (net_be16(header + 6) & 0x3fffU) == 0U ? header[9] : PROTO_NONE;
 }
 
@@ -217,6 +217,7 @@ static void hash_ipv6(struct hash_packet *packet, uint32_t at)
         next += size;
     }
     packet->payload = next;
+    packet->last = proto;
     packet->proto = fragment || hash_is_extension(proto) ? PROTO_NONE : proto;
 }
 
@@ -234,6 +235,22 @@ static struct hash_packet hash_parse(const uint8_t *bytes, uint32_t len, uint16_
         hash_ipv6(&packet, at);
     }
     return packet;
+}
+
+struct net_headers avps_net_headers(const struct net_peek *peek)
+{
+    const struct hash_packet packet =
+        hash_parse(peek->bytes, peek->len, net_be16(peek->bytes + 12), NET_ETH_HEADER);
+    const struct net_headers headers = {
+        .type = packet.addr_len == 0U   ? 0U
+                : packet.addr_len == 4U ? NET_ETH_IPV4
+                                        : NET_ETH_IPV6,
+        .last = packet.last,
+        .proto = packet.proto,
+        .payload = packet.payload,
+    };
+
+    return headers;
 }
 
 /* ---- tunnels ---- */
@@ -343,7 +360,7 @@ static struct hash_tunnel hash_find_tunnel(const struct hash_packet *outer)
         return tunnel;
     case PROTO_GRE:
         return hash_gre(outer, outer->payload);
-    case PROTO_UDP:
+    case NET_PROTO_UDP:
         return hash_udp_tunnel(outer);
     default:
         return tunnel;
@@ -358,10 +375,10 @@ static uint16_t hash_choose(const struct hash_packet *packet, uint32_t types, ui
 {
     const bool ports = hash_has(packet, packet->payload, 4);
 
-    if (packet->proto == PROTO_TCP && ports && (types >> (tcp - 1U) & 1U) != 0U) {
+    if (packet->proto == NET_PROTO_TCP && ports && (types >> (tcp - 1U) & 1U) != 0U) {
         return tcp;
     }
-    if (packet->proto == PROTO_UDP && ports && (types >> (udp - 1U) & 1U) != 0U) {
+    if (packet->proto == NET_PROTO_UDP && ports && (types >> (udp - 1U) & 1U) != 0U) {
         return udp;
     }
     return (types >> (ip - 1U) & 1U) != 0U ? ip : VIRTIO_NET_HASH_REPORT_NONE;
@@ -450,7 +467,7 @@ uint32_t avps_net_flow(const uint8_t *bytes, uint32_t len)
         return len >= 12U ? flow_mix(sum, bytes, bytes + 6, 6) : sum;
     }
     sum = flow_mix(sum, bytes + packet.src, bytes + packet.dst, packet.addr_len);
-    if ((packet.proto == PROTO_TCP || packet.proto == PROTO_UDP) &&
+    if ((packet.proto == NET_PROTO_TCP || packet.proto == NET_PROTO_UDP) &&
         hash_has(&packet, packet.payload, 4)) {
         sum = flow_mix(sum, bytes + packet.payload, bytes + packet.payload + 2U, 2);
     }

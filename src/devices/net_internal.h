@@ -2,7 +2,7 @@
 /* What the files of the network device share: wire format, queue numbers, calls between them.
  * net.c configuration and life, net_tx.c guest to host, net_rx.c host to guest, net_frame.c frames
  * of the host, net_filter.c which of them the guest wants, net_ctrl.c control queue, net_hash.c
- * hashes, net_coal.c notifications, net_state.c saved state. */
+ * hashes, net_flow.c flow filters, net_coal.c notifications, net_state.c saved state. */
 #ifndef AVPS_NET_INTERNAL_H
 #define AVPS_NET_INTERNAL_H
 
@@ -43,6 +43,10 @@
 /* Bytes that name a flow for automatic steering: Ethernet, a tag, IPv6, ports. */
 #define NET_FLOW_BYTES (NET_ETH_HEADER + NET_VLAN_TAG + 40U + 4U)
 
+#define NET_PROTO_TCP 6U
+#define NET_PROTO_UDP 17U
+#define NET_PROTO_ESP 50U
+
 #define NET_HASH_TYPES   0x1ffU /* every type of the chapter */
 #define NET_HASH_TUNNELS 0x1ffU
 
@@ -81,6 +85,12 @@ AVPS_WIRE_SIZE(struct virtio_net_hdr_hash, 20);
 static inline struct avps_net *net_of(struct avps_device *dev)
 {
     return AVPS_CONTAINER_OF(dev, struct avps_net, base);
+}
+
+static inline const struct avps_net *net_of_const(const struct avps_device *dev)
+{
+    return (const struct avps_net *)(const void *)((const uint8_t *)dev -
+                                                   offsetof(struct avps_net, base));
 }
 
 static inline uint16_t net_rx_queue(uint16_t pair)
@@ -138,6 +148,21 @@ struct net_hash {
     uint16_t report; /* 0: none */
 };
 
+/* Where the headers of a frame without tags are. */
+struct net_headers {
+    uint16_t type;    /* NET_ETH_IPV4, NET_ETH_IPV6, or 0: not IP */
+    uint8_t last;     /* protocol that the last IP or extension header names */
+    uint8_t proto;    /* the same, if a header of it is there: not in fragments */
+    uint32_t payload; /* behind the IP headers */
+};
+
+/* What flow filters say of a frame. */
+enum net_flow_verdict {
+    NET_FLOW_NONE,  /* nothing: it is steered as usual */
+    NET_FLOW_DROP,  /* drop it */
+    NET_FLOW_DIRECT /* it goes to a certain pair */
+};
+
 /* net_tx.c */
 bool avps_net_tx_run(struct avps_device *dev, uint16_t queue, uint32_t *budget);
 void avps_net_tx_drop(struct avps_net *net, uint16_t pair);
@@ -177,8 +202,23 @@ enum avps_status avps_net_control(struct avps_device *dev, struct avps_chain *ch
 /* net_hash.c */
 struct net_hash avps_net_hash(const struct avps_net *net, const struct net_peek *peek);
 uint32_t avps_net_flow(const uint8_t *bytes, uint32_t len);
+struct net_headers avps_net_headers(const struct net_peek *peek);
 uint32_t avps_net_toeplitz(const uint8_t *key, uint32_t key_len, const uint8_t *bytes,
                            uint32_t len);
+
+/* net_flow.c; `net->flow` is not NULL for apply */
+const struct avps_admin_model *avps_net_flow_model(const struct avps_device *dev);
+enum net_flow_verdict avps_net_flow_apply(const struct avps_net *net, const struct net_peek *peek,
+                                          uint16_t *pair);
+void avps_net_flow_reset(struct avps_net *net);
+void avps_net_flow_save(const struct avps_net *net, struct avps_state *state);
+void avps_net_flow_load(struct avps_net *net, struct avps_state *state);
+
+/* Whether flow filters have a say now. */
+static inline bool net_has_flow_rules(const struct avps_net *net)
+{
+    return net->flow != NULL && net->flow->order_count != 0U;
+}
 
 /* net_coal.c */
 void avps_net_publish(struct avps_net *net, uint16_t pair, unsigned int half, uint32_t chains);

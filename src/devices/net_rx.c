@@ -146,6 +146,33 @@ static uint16_t rx_steer(const struct avps_net *net, const struct net_peek *peek
 
 /* ---- one frame, before it meets the ring ---- */
 
+/* Bytes to look at before it is known where a frame goes: the headers, or Ethernet with a tag. */
+static uint32_t rx_peek_wanted(const struct avps_net *net, uint16_t pair)
+{
+    const bool deep = net->hash_wanted || net_has_flow_rules(net) ||
+                      (pair == NET_STEER && net->steering == AVPS_NET_STEER_AUTO);
+
+    return deep ? NET_PEEK_MAX : NET_ETH_HEADER + NET_VLAN_TAG;
+}
+
+/* [net-15.18] Flow filters, then the caller's or the driver's steering. [net-15.10]
+ * @return the counter to drop it into, or NULL. */
+static uint64_t *rx_choose_pair(const struct avps_net *net, struct avps_net_counters *counters,
+                                const struct net_peek *peek, struct net_hash hash, uint16_t wanted,
+                                uint16_t *pair)
+{
+    const enum net_flow_verdict verdict =
+        net_has_flow_rules(net) ? avps_net_flow_apply(net, peek, pair) : NET_FLOW_NONE;
+
+    if (verdict == NET_FLOW_DROP) {
+        return &counters->rx_flow_dropped;
+    }
+    if (verdict == NET_FLOW_NONE) {
+        *pair = wanted == NET_STEER ? rx_steer(net, peek, hash) : wanted;
+    }
+    return *pair == NET_STEER || !rx_pair_is_open(net, *pair) ? &counters->rx_no_queue : NULL;
+}
+
 /* [net-1.5] */
 static bool rx_is_oversize(const struct avps_net *net, const struct avps_net_frame *frame,
                            uint32_t len)
@@ -155,21 +182,19 @@ static bool rx_is_oversize(const struct avps_net *net, const struct avps_net_fra
     return frame->offload.gso_type == AVPS_NET_GSO_NONE && len > net->frame_max + tag;
 }
 
-/* Which counter a frame is dropped into; NULL: it is not dropped. [net-15.18] Filter, then steer;
+/* Which counter a frame is dropped into; NULL: it is not dropped. Filter, then steer [net-15.20];
  * the first reason to drop it is the last thing looked at [net-15.19]. */
 static uint64_t *rx_examine(struct avps_net *net, struct avps_net_counters *counters,
                             const struct avps_net_frame *frame, uint16_t pair, struct rx_item *item)
 {
     uint8_t copy[NET_PEEK_MAX];
-    const bool deep =
-        net->hash_wanted || (pair == NET_STEER && net->steering == AVPS_NET_STEER_AUTO);
     struct net_hash hash = {0, 0};
 
     item->len = avps_net_frame_len(frame);
     if (item->len == 0U || !avps_net_offload_is_valid(&frame->offload, item->len)) {
         return &counters->rx_invalid;
     }
-    const struct net_peek peek = avps_net_peek(frame, deep ? NET_PEEK_MAX : 18U, copy);
+    const struct net_peek peek = avps_net_peek(frame, rx_peek_wanted(net, pair), copy);
     if (!avps_net_wants(net, &peek)) {
         return &counters->rx_filtered;
     }
@@ -183,9 +208,9 @@ static uint64_t *rx_examine(struct avps_net *net, struct avps_net_counters *coun
     if (net->hash_wanted) {
         hash = avps_net_hash(net, &peek);
     }
-    item->pair = pair == NET_STEER ? rx_steer(net, &peek, hash) : pair;
-    if (item->pair == NET_STEER || !rx_pair_is_open(net, item->pair)) {
-        return &counters->rx_no_queue;
+    uint64_t *drop = rx_choose_pair(net, counters, &peek, hash, pair, &item->pair);
+    if (drop != NULL) {
+        return drop;
     }
     item->patch_at = 0;
     rx_header(net, frame, item);
@@ -544,6 +569,9 @@ static uint32_t rx_run_plain(struct avps_net *net, uint16_t pair,
 /* The queue that all frames go to without a look at them; NET_STEER if it takes one. */
 static uint16_t rx_fixed_pair(const struct avps_net *net, uint16_t pair)
 {
+    if (net_has_flow_rules(net)) {
+        return NET_STEER;
+    }
     return pair == NET_STEER && net->steering == AVPS_NET_STEER_ONE ? 0U : pair;
 }
 
@@ -624,8 +652,8 @@ static void rx_publish(struct avps_net *net, uint16_t pair)
 
 void avps_net_rx_flush(struct avps_net *net)
 {
-    const uint16_t pairs =
-        net->steering == AVPS_NET_STEER_ONE ? net->pairs_in_use : net->pair_count;
+    const bool few = net->steering == AVPS_NET_STEER_ONE && net->flow == NULL;
+    const uint16_t pairs = few ? net->pairs_in_use : net->pair_count;
 
     for (uint16_t i = 0; i < pairs; i++) {
         rx_publish(net, i);
@@ -682,7 +710,11 @@ enum avps_status avps_net_rx_burst(struct avps_net *net, uint16_t pair,
         return AVPS_OK;
     }
     *taken = rx_frames(net, pair, frames, count);
-    rx_publish(net, pair);
+    if (net_has_flow_rules(net)) {
+        avps_net_rx_flush(net);
+    } else {
+        rx_publish(net, pair);
+    }
     return AVPS_OK;
 }
 

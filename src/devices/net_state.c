@@ -181,6 +181,7 @@ void avps_net_save(struct avps_device *dev, struct avps_state *state)
     for (uint16_t i = 0; i < net->pair_count; i++) {
         state_put_coal(state, net->pairs[i].coal);
     }
+    avps_net_flow_save(net, state);
 }
 
 void avps_net_load(struct avps_device *dev, struct avps_state *state)
@@ -197,6 +198,7 @@ void avps_net_load(struct avps_device *dev, struct avps_state *state)
     state_get_filter(state, &net->filter);
     state_get_rss(state, net);
     state_get_all_coal(state, net);
+    avps_net_flow_load(net, state);
     state->failed = state->failed || !avps_net_offloads_are_negotiated(net, &offloads) ||
                     net_mac_is_group(net->mac) ||
                     (net->status & ~(VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE)) != 0U;
