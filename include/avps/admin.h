@@ -8,7 +8,8 @@
  *
  *  Give an initialised `struct avps_admin` to a device by `avps_device_config.admin`, and one more
  *  element in `avps_device_config.queues` than `queue_count` says: the administration virtqueue is
- *  the last. ADMIN_VQ is then offered. Transports: PCI; virtio-mmio has no such queue.
+ *  the last. A transport that knows such queues, PCI, then offers ADMIN_VQ; behind another one the
+ *  queue cannot be enabled.
  *  Group types: self. The SR-IOV group, and with it device parts and the legacy interface, exist
  *  only for functions with that capability, and none is modelled here.
  */

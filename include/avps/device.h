@@ -48,7 +48,7 @@ enum avps_feature_bit {
     AVPS_F_ORDER_PLATFORM = 36,    /**< Platform memory ordering. */
     AVPS_F_NOTIFICATION_DATA = 38, /**< Extra data in doorbells. */
     AVPS_F_RING_RESET = 40,        /**< Single queues can be reset. */
-    AVPS_F_ADMIN_VQ = 41,          /**< Administration virtqueue. */
+    AVPS_F_ADMIN_VQ = 41,          /**< Administration virtqueue; PCI only. */
     AVPS_F_SUSPEND = 43            /**< Device suspend. */
 };
 

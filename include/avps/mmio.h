@@ -49,8 +49,7 @@ struct avps_mmio {
 };
 
 /** Put a device behind a register file; once per device.
- *  @return AVPS_OK; AVPS_E_PARAM; AVPS_E_STATE if the device has a transport already;
- *  AVPS_E_UNSUPPORTED if it has an administration virtqueue. */
+ *  @return AVPS_OK; AVPS_E_PARAM; AVPS_E_STATE if the device has a transport already. */
 AVPS_NODISCARD enum avps_status avps_mmio_init(struct avps_mmio *mmio,
                                                const struct avps_mmio_config *config);
 

@@ -24,7 +24,6 @@ static const struct avps_feature device_features[] = {
     AVPS_FEATURE(AVPS_F_ORDER_PLATFORM, AVPS_FEATURE_OFFERED),
     AVPS_FEATURE(AVPS_F_NOTIFICATION_DATA, AVPS_FEATURE_OFFERED),
     AVPS_FEATURE(AVPS_F_RING_RESET, AVPS_FEATURE_OFFERED),
-    AVPS_FEATURE(AVPS_F_ADMIN_VQ, AVPS_FEATURE_OFFERED),
     AVPS_FEATURE(AVPS_F_SUSPEND, AVPS_FEATURE_OFFERED),
 };
 
@@ -89,9 +88,6 @@ static void device_offer(struct avps_device *dev, const struct avps_device_confi
     }
     if (!config->order_platform) {
         avps_features_remove(&dev->offered, AVPS_F_ORDER_PLATFORM);
-    }
-    if (config->admin == NULL) {
-        avps_features_remove(&dev->offered, AVPS_F_ADMIN_VQ);
     }
     for (size_t i = 0; i < AVPS_COUNT_OF(dev->offered.word); i++) {
         dev->offered.word[i] &= ~config->withhold.word[i];

@@ -369,9 +369,6 @@ enum avps_status avps_mmio_init(struct avps_mmio *mmio, const struct avps_mmio_c
         config->irq->set_level == NULL) {
         return AVPS_E_PARAM;
     }
-    if (config->device->admin != NULL) {
-        return AVPS_E_UNSUPPORTED; /* this transport has no administration virtqueue */
-    }
     *mmio = (struct avps_mmio){
         .device = config->device,
         .irq = config->irq,
