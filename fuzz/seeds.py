@@ -164,6 +164,50 @@ def seeds_switch():
     device_with_kind("switch", scenes, (0, 1, 2, 4))
 
 
+def split_bytes(payload):
+    """Readable descriptors of 48 bytes each."""
+    return [readable(payload[at:at + 48]) for at in range(0, len(payload), 48)]
+
+
+def command(opcode, data=b"", room=64):
+    payload = struct.pack("<HH12xQ", opcode, 0, 0) + data
+    return chain(5, *split_bytes(payload), writable(room)) + [POLL]
+
+
+def seeds_admin():
+    eth = struct.pack("<BBHBBH", 1, 0, 0, 14, 0, 0) + bytes(12) + b"\xff\xff"
+    ipv4 = struct.pack("<BBHBBH", 2, 0, 0, 20, 0, 0) + bytes(9) + b"\xff" + bytes(10)
+    udp = struct.pack("<BBHBBH", 5, 0, 0, 8, 0, 0) + bytes(2) + b"\xff\xff" + bytes(4)
+    key = bytes(12) + b"\x08\x00" + bytes(9) + b"\x11" + bytes(10) + b"\0\0\0\x35" + bytes(4)
+    use = [command(1, struct.pack("<Q", 0x3F83))]
+    caps = use + [
+        command(9, struct.pack("<H6x4I2B2x", 0x800, 4, 8, 8, 8, 255, 3)),
+        command(9, struct.pack("<H6xB7x", 0x801, 3) + eth + ipv4 + udp),
+        command(9, struct.pack("<H6xB7xBB", 0x802, 2, 1, 2))]
+    objects = caps + [
+        command(10, struct.pack("<HHIQH", 0x200, 0, 0, 0, 7)),
+        command(10, struct.pack("<HHIQB7x", 0x201, 0, 0, 0, 3) + eth + ipv4 + udp),
+        command(10, struct.pack("<HHIQIIBBBBHH", 0x202, 0, 0, 0, 0, 0, 1, len(key), 2, 0, 2, 0) + key)]
+    packet = list(BROADCAST + bytes(6) + b"\x08\x00\x45" + bytes(8) + b"\x11" + bytes(10)
+                  + b"\0\0\0\x35" + bytes(4))
+    scenes = {
+        "lists": [command(0), command(1, struct.pack("<Q", 3))],
+        "caps": use + [command(7, room=300)]
+        + [command(8, struct.pack("<H6x", cap), room=200) for cap in (0x800, 0x801, 0x802)],
+        "objects": objects,
+        "frames": objects + [chain(2, writable(200)), chain(0, writable(200)),
+                             [HOST, 0x40] + packet + [0] * (96 - len(packet)), [POLL]],
+        "query-modify-destroy": objects + [
+            command(11, struct.pack("<HHIQ", 0x202, 0, 0, 0), room=120),
+            command(12, struct.pack("<HHIQH", 0x200, 0, 0, 0, 9)),
+            command(13, struct.pack("<HHI", 0x202, 0, 0)),
+            command(12, struct.pack("<HHIQH", 0x200, 0, 0, 0, 9)),
+            command(13, struct.pack("<HHI", 0x201, 0, 0))],
+        "saved": objects + [[SAVE, 0], [POLL]],
+    }
+    device("admin", scenes)
+
+
 # ---- rings: fuzz_chain.c; each read of guest memory takes the next bytes ----
 
 def split_desc(addr, length, flags, following):
@@ -233,6 +277,7 @@ def main():
     seeds_console()
     seeds_net()
     seeds_switch()
+    seeds_admin()
     seeds_rings()
     seeds_mmio()
     seeds_state()

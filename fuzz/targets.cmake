@@ -10,4 +10,5 @@ set(AVPS_FUZZ_TARGETS
     console
     net
     switch
+    admin
 )

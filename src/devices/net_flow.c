@@ -499,7 +499,7 @@ static bool flow_rule_is_valid(const struct avps_net *net, const struct avps_net
            (rule->queue % 2U == NET_RX && rule->queue / 2U < net_pairs_usable(net));
 }
 
-/* A group has room for one more, or for the rule that is in it already. */
+/* [admin-res-1.7] A group has room for one more, or for the rule that is in it already. */
 static bool flow_group_has_room(const struct avps_net_flow *flow,
                                 const struct avps_net_ff_rule *before,
                                 const struct avps_net_ff_rule *next)
@@ -656,7 +656,7 @@ static enum avps_admin_result flow_check(const struct avps_net_flow *flow, uint1
     return AVPS_ADMIN_OK;
 }
 
-/* [admin-res-1.3] [admin-res-1.6] [net-15.5] [net-15.6] Any id below the limit. */
+/* [admin-res-1.3] [admin-res-1.6] [admin-res-1.8] [net-15.5] [net-15.6] Any id below the limit. */
 static enum avps_admin_result flow_create(struct avps_device *dev,
                                           const struct avps_admin_object *object)
 {

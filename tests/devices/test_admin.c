@@ -323,7 +323,7 @@ static void test_admin_serves_a_one_way_chain(void **state)
 
 /* ---- the queue ---- */
 
-/* [admin-2.7] [admin-2.9] */
+/* [admin-2.7] */
 static void test_admin_serves_commands_in_order(void **state)
 {
     struct admin_test *t = admin_start(state, true);
