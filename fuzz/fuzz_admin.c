@@ -5,7 +5,6 @@
 
 #include "avps/admin.h"
 #include "avps/net.h"
-#include "devices/device_internal.h"
 #include "guest.h"
 
 #define PAIRS  2U
@@ -89,9 +88,9 @@ static void admin_host(struct fuzz_guest *guest, uint8_t what)
 
     fuzz_bytes(guest, bytes, 96);
     const struct avps_net_frame frame = {.data = bytes, .data_len = 14U + what};
-    const enum avps_status status =
-        (what & 1U) != 0U ? avps_net_rx_burst(&run.net, 0, &frame, 1, &taken)
-                          : avps_net_receive(&run.net, &frame, 1, &taken);
+    const enum avps_status status = (what & 1U) != 0U
+                                        ? avps_net_rx_burst(&run.net, 0, &frame, 1, &taken)
+                                        : avps_net_receive(&run.net, &frame, 1, &taken);
 
     FUZZ_CHECK(status == AVPS_OK && taken <= 1U);
     admin_check();

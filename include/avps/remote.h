@@ -103,7 +103,7 @@ AVPS_NODISCARD enum avps_status avps_remote_write_features(struct avps_remote *r
  *  avps_device_status what came of it: FEATURES_OK stays clear when the features are refused. */
 void avps_remote_write_status(struct avps_remote *remote, uint8_t value);
 
-/** Queues of the device. */
+/** Queues of the device, without an administration virtqueue: no front end asks for one. */
 uint16_t avps_remote_queue_count(const struct avps_remote *remote);
 
 /** Largest queue size, in descriptors. */

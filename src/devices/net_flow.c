@@ -25,6 +25,7 @@
 #define VIRTIO_NET_FF_ACTION_DIRECT_RX_VQ 2U
 
 #define FLOW_ACTIONS       (1U << VIRTIO_NET_FF_ACTION_DROP | 1U << VIRTIO_NET_FF_ACTION_DIRECT_RX_VQ)
+#define FLOW_ACTION_BITS   8U
 #define FLOW_LAST_PRIORITY 255U
 #define FLOW_NONE          0xffffffffU
 
@@ -146,9 +147,9 @@ static void flow_get_selectors(struct avps_admin_out *out)
 static void flow_put_actions(struct avps_admin_out *out, uint8_t set)
 {
     struct virtio_net_ff_list list = {.count = 0};
-    uint8_t actions[8];
+    uint8_t actions[FLOW_ACTION_BITS];
 
-    for (uint8_t action = 0; action < sizeof actions; action++) {
+    for (uint8_t action = 0; action < FLOW_ACTION_BITS; action++) {
         if ((set >> action & 1U) != 0U) {
             actions[list.count++] = action;
         }
@@ -275,7 +276,7 @@ static enum avps_admin_result flow_set_actions(struct avps_net_flow *flow, struc
         uint8_t action = 0;
 
         flow_take(in, &action, sizeof action);
-        if (action <= last || action >= 8U || (FLOW_ACTIONS >> action & 1U) == 0U) {
+        if (action <= last || action >= FLOW_ACTION_BITS || (FLOW_ACTIONS >> action & 1U) == 0U) {
             return AVPS_ADMIN_BAD_FIELD;
         }
         last = action;
@@ -490,7 +491,7 @@ static bool flow_rule_is_valid(const struct avps_net *net, const struct avps_net
         rule->classifier >= AVPS_NET_FF_CLASSIFIERS || !flow->classifiers[rule->classifier].used) {
         return false;
     }
-    if (rule->action >= 8U || (flow->actions >> rule->action & 1U) == 0U ||
+    if (rule->action >= FLOW_ACTION_BITS || (flow->actions >> rule->action & 1U) == 0U ||
         rule->priority >= flow->limits.last_priority ||
         rule->key_len != flow->classifiers[rule->classifier].key_len) {
         return false;
@@ -851,13 +852,7 @@ enum net_flow_verdict avps_net_flow_apply(const struct avps_net *net, const stru
 
 /* ---- saved state ---- */
 
-/* Capabilities and objects as the bytes of the commands that made them. */
-static void flow_save_bytes(struct avps_state *state, const struct avps_admin_out *out)
-{
-    avps_state_put_int(state, out->len, 2);
-    avps_state_put(state, out->bytes, out->len);
-}
-
+/* Capabilities, then objects as the bytes of the commands that made them. */
 static void flow_save_caps(const struct avps_net_flow *flow, struct avps_state *state)
 {
     const struct avps_net_ff_limits *limits = &flow->limits;
@@ -879,25 +874,32 @@ static void flow_save_caps(const struct avps_net_flow *flow, struct avps_state *
     }
 }
 
+/* Every id below the limit; a length of 0: no object. */
+static void flow_save_kind(const struct avps_net_flow *flow, const struct flow_kind *kind,
+                           struct avps_state *state)
+{
+    const uint32_t limit = kind->limit(flow);
+
+    for (uint32_t id = 0; id < limit; id++) {
+        uint8_t bytes[AVPS_ADMIN_DATA_MAX];
+        struct avps_admin_out out = {bytes, 0};
+
+        if (flow_exists(flow, kind->type, id)) {
+            kind->get(flow, id, &out);
+        }
+        avps_state_put_int(state, out.len, 2);
+        avps_state_put(state, out.bytes, out.len);
+    }
+}
+
 void avps_net_flow_save(const struct avps_net *net, struct avps_state *state)
 {
-    uint8_t bytes[AVPS_ADMIN_DATA_MAX];
-
     if (net->flow == NULL) {
         return;
     }
     flow_save_caps(net->flow, state);
     for (size_t kind = 0; kind < AVPS_COUNT_OF(flow_kinds); kind++) {
-        const uint32_t limit = flow_kinds[kind].limit(net->flow);
-
-        for (uint32_t id = 0; id < limit; id++) {
-            struct avps_admin_out out = {bytes, 0};
-
-            if (flow_exists(net->flow, flow_kinds[kind].type, id)) {
-                flow_kinds[kind].get(net->flow, id, &out);
-            }
-            flow_save_bytes(state, &out);
-        }
+        flow_save_kind(net->flow, &flow_kinds[kind], state);
     }
 }
 

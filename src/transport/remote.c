@@ -82,7 +82,7 @@ void avps_remote_write_status(struct avps_remote *remote, uint8_t value)
 
 uint16_t avps_remote_queue_count(const struct avps_remote *remote)
 {
-    return remote->device->queue_count;
+    return remote->device->model_queues;
 }
 
 uint16_t avps_remote_queue_size_max(const struct avps_remote *remote)

@@ -189,8 +189,8 @@ static void put_selector(struct object *o, uint8_t type, uint8_t flags, const ui
 struct pattern {
     uint8_t count;
     uint8_t types[3];
-    uint8_t mask[74];
-    uint8_t key[74];
+    uint8_t mask[120]; /* three of the longest, for combinations that are refused */
+    uint8_t key[120];
     uint8_t len;
 };
 
