@@ -45,6 +45,8 @@ struct avps_remote_ops {
     void (*notify_config)(void *ctx);
     /** All notifications of this poll have been given: flush once. May be NULL. */
     void (*batch_end)(void *ctx);
+    /** The device is reset, at once or after its last request came back. May be NULL. */
+    void (*reset)(void *ctx);
 };
 
 /** What the embedder chooses. Copied at init; ops are borrowed. */

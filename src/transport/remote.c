@@ -30,10 +30,13 @@ static void remote_batch_end(void *ctx)
     }
 }
 
-/* There is no interrupt state on this side. */
 static void remote_reset(void *ctx)
 {
-    (void)ctx;
+    const struct avps_remote *remote = ctx;
+
+    if (remote->ops->reset != NULL) {
+        remote->ops->reset(remote->ctx);
+    }
 }
 
 static const struct avps_transport_ops remote_transport_ops = {

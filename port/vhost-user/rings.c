@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rings: notifications out -> kicks in -> where a ring is -> where it starts -> start and stop. */
+#include "vu_internal.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- notifications out ---- */
+
+static void ring_signal(int fd)
+{
+    const uint64_t one = 1;
+
+    (void)!write(fd, &one, sizeof one); /* full: the other side has not read the last one yet */
+}
+
+static void ring_call(struct vu_ring *ring)
+{
+    struct avps_vu *vu = ring->vu;
+    const struct vu_vring_state state = {.index = ring->index};
+
+    if (ring->call_fd >= 0) {
+        vu->counters.calls++;
+        ring_signal(ring->call_fd);
+    } else if (vu_has_protocol(vu, VU_P_INBAND_NOTIFICATIONS) &&
+               vu_tell(vu, VU_BACKEND_VRING_CALL, &state, sizeof state)) {
+        vu->counters.calls++;
+    }
+}
+
+static void ring_report_error(struct vu_ring *ring)
+{
+    const struct vu_vring_state state = {.index = ring->index};
+
+    if (ring->err_fd >= 0) {
+        ring_signal(ring->err_fd);
+    } else if (vu_has_protocol(ring->vu, VU_P_INBAND_NOTIFICATIONS)) {
+        (void)vu_tell(ring->vu, VU_BACKEND_VRING_ERR, &state, sizeof state);
+    }
+}
+
+static void rings_op_notify_queue(void *ctx, uint16_t queue)
+{
+    struct avps_vu *vu = ctx;
+
+    ring_call(&vu->rings[queue]);
+}
+
+static void rings_op_notify_config(void *ctx)
+{
+    struct avps_vu *vu = ctx;
+
+    if (vu_has_protocol(vu, VU_P_CONFIG)) {
+        (void)vu_tell(vu, VU_BACKEND_CONFIG_CHANGE, NULL, 0);
+    }
+    for (uint16_t i = 0; i < vu->ring_count; i++) {
+        if (avps_remote_queue_has_fault(&vu->remote, i)) {
+            ring_report_error(&vu->rings[i]);
+        }
+    }
+}
+
+static void rings_op_batch_end(void *ctx)
+{
+    struct avps_vu *vu = ctx;
+
+    if (vu->log.touched && vu->log.event_fd >= 0) {
+        ring_signal(vu->log.event_fd);
+    }
+    vu->log.touched = false;
+    if (vu->deferred || vu->stopping || vu->log.short_of || vu->losses != vu_mapping_losses()) {
+        vu_wake(vu);
+    }
+}
+
+static void rings_op_reset(void *ctx)
+{
+    vu_wake(ctx);
+}
+
+const struct avps_remote_ops vu_remote_ops = {
+    .notify_queue = rings_op_notify_queue,
+    .notify_config = rings_op_notify_config,
+    .batch_end = rings_op_batch_end,
+    .reset = rings_op_reset,
+};
+
+/* ---- kicks in ---- */
+
+void vu_ring_kick(struct vu_ring *ring)
+{
+    struct avps_vu *vu = ring->vu;
+
+    vu->counters.kicks++;
+    if (!ring->started) {
+        ring->started = true;
+        if (vu_ring_update(ring) == VU_REFUSED) {
+            vu_break(vu);
+            return;
+        }
+    }
+    avps_kick(vu->config.device, ring->index, 0);
+    avps_posix_runner_wake(vu->config.runner);
+}
+
+static void ring_kicked(void *ctx, uint32_t conditions)
+{
+    struct vu_ring *ring = ctx;
+    uint64_t counts[8]; /* a pipe may hold several */
+    const ssize_t n = read(ring->kick_fd, counts, sizeof counts);
+
+    (void)conditions;
+    if (n > 0) {
+        vu_ring_kick(ring);
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        avps_posix_source_remove(&ring->kick_source); /* nothing will come any more */
+    }
+}
+
+/* In poll mode nobody looks at kicks. */
+void vu_ring_watch_kicks(struct vu_ring *ring)
+{
+    struct avps_vu *vu = ring->vu;
+
+    avps_posix_source_remove(&ring->kick_source);
+    if (ring->kick_fd >= 0 && !vu->config.busy_poll &&
+        avps_posix_source_add(&ring->kick_source, vu->config.loop, ring->kick_fd, AVPS_POSIX_READ,
+                              ring_kicked, ring) != AVPS_OK) {
+        vu_reason(vu, "vring %u: the kick descriptor cannot be watched: %s", ring->index,
+                  strerror(errno));
+        vu_break(vu);
+    }
+}
+
+/* ---- where a ring is ---- */
+
+static bool ring_is_packed(const struct vu_ring *ring)
+{
+    return avps_features_has(avps_device_features(ring->vu->config.device), AVPS_F_RING_PACKED);
+}
+
+/* Addresses and lengths of the three areas, as the library names them. */
+struct ring_areas {
+    avps_gpa desc;
+    avps_gpa driver;
+    avps_gpa device;
+    uint64_t device_len;
+};
+
+static bool ring_find_area(const struct vu_ring *ring, uint64_t told, uint64_t len, avps_gpa *gpa)
+{
+    if (vu_uses_iotlb(ring->vu)) {
+        *gpa = told; /* an I/O virtual address: the library asks for it */
+        return true;
+    }
+    return vu_memory_guest_of_user(&ring->vu->memory, told, len, gpa);
+}
+
+static bool ring_find(const struct vu_ring *ring, struct ring_areas *areas)
+{
+    const bool packed = ring_is_packed(ring);
+    const uint64_t driver_len = packed ? 4U : 6U + UINT64_C(2) * ring->size;
+
+    areas->device_len = packed ? 4U : 6U + UINT64_C(8) * ring->size;
+    return ring_find_area(ring, ring->addr.descriptor, UINT64_C(16) * ring->size, &areas->desc) &&
+           ring_find_area(ring, ring->addr.available, driver_len, &areas->driver) &&
+           ring_find_area(ring, ring->addr.used, areas->device_len, &areas->device);
+}
+
+/* ---- where it starts ---- */
+
+static bool ring_flags_at(void *ctx, uint16_t idx, uint16_t *flags)
+{
+    struct vu_ring *ring = ctx;
+    struct ring_areas areas;
+    uint16_t raw = 0;
+
+    if (!ring_find(ring, &areas) ||
+        avps_mem_read(&ring->vu->mem, areas.desc + 16U * (uint64_t)idx + 14U, &raw, sizeof raw) !=
+            AVPS_OK) {
+        return false;
+    }
+    *flags = le16toh(raw);
+    return true;
+}
+
+/* Split: what the driver has got back is in the used ring, whatever else was told. AVPS_AGAIN: the
+ * IOTLB does not know it yet. */
+static enum avps_status ring_read_used(struct vu_ring *ring, const struct ring_areas *areas,
+                                       uint16_t *idx)
+{
+    uint16_t raw = 0;
+    const enum avps_status status =
+        avps_mem_read(&ring->vu->mem, areas->device + 2U, &raw, sizeof raw);
+
+    *idx = le16toh(raw);
+    return status;
+}
+
+/* What was taken and not returned before is either in the in-flight region, or taken once more. */
+static enum avps_status ring_positions(struct vu_ring *ring, const struct ring_areas *areas,
+                                       struct avps_remote_queue *queue)
+{
+    struct avps_vu *vu = ring->vu;
+    struct vu_inflight_ring told = {.packed = ring_is_packed(ring),
+                                    .size = (uint16_t)ring->size,
+                                    .base = ring->used,
+                                    .flags_at = ring_flags_at,
+                                    .ctx = ring};
+    const enum avps_status status =
+        told.packed ? AVPS_OK : ring_read_used(ring, areas, &told.used_idx);
+
+    if (status != AVPS_OK) {
+        return status;
+    }
+    if (vu->inflight.mapping.base == NULL) {
+        queue->used = ring->used;
+        if (!told.packed) {
+            queue->used = (struct avps_remote_position){told.used_idx, true};
+        }
+        queue->avail = queue->used;
+        return AVPS_OK;
+    }
+    const char *why = vu_inflight_start(&vu->inflight, ring->index, &ring->inflight, &told,
+                                        &queue->avail, &queue->used);
+    if (why != NULL) {
+        vu_reason(vu, "vring %u: the in-flight region %s", ring->index, why);
+        return AVPS_E_PARAM;
+    }
+    vu->counters.resubmitted += ring->inflight.replay_count;
+    queue->tracker = &ring->inflight.tracker;
+    return AVPS_OK;
+}
+
+/* ---- start and stop ---- */
+
+static bool ring_is_wanted(const struct vu_ring *ring)
+{
+    const struct avps_vu *vu = ring->vu;
+    const uint8_t status = avps_device_status(vu->config.device);
+    const bool live = !vu_has_protocol(vu, VU_P_STATUS) || (vu->status & AVPS_S_DRIVER_OK) != 0U;
+
+    return vu->phase == VU_PHASE_CONNECTED && !vu->stopping && ring->started && ring->enabled &&
+           ring->has_addr && ring->size != 0U && (status & AVPS_S_FEATURES_OK) != 0U && live;
+}
+
+static enum vu_result ring_started(struct vu_ring *ring, const struct ring_areas *areas)
+{
+    struct avps_vu *vu = ring->vu;
+    const uint8_t status = avps_device_status(vu->config.device);
+
+    ring->waiting = false;
+    ring->used_gpa = areas->device;
+    ring->used_len = areas->device_len;
+    if ((status & AVPS_S_DRIVER_OK) == 0U) {
+        avps_remote_write_status(&vu->remote, (uint8_t)(status | AVPS_S_DRIVER_OK));
+    }
+    ring_call(ring); /* what a predecessor returned last may have been told to nobody */
+    avps_posix_runner_wake(vu->config.runner);
+    return VU_DONE;
+}
+
+static enum vu_result ring_failed(struct vu_ring *ring, enum avps_status status)
+{
+    vu_inflight_stop(&ring->inflight);
+    if (status == AVPS_AGAIN) {
+        ring->waiting = true;
+        return VU_DONE;
+    }
+    if (status != AVPS_E_PARAM) {
+        vu_reason(ring->vu, "vring %u cannot be started: %s", ring->index,
+                  avps_status_name(status));
+    }
+    return VU_REFUSED;
+}
+
+static enum vu_result ring_start(struct vu_ring *ring)
+{
+    struct ring_areas areas;
+    struct avps_remote_queue queue = {.size = ring->size};
+
+    if (ring->size > avps_remote_queue_size_max(&ring->vu->remote) || !ring_find(ring, &areas)) {
+        vu_reason(ring->vu, "vring %u is not in guest memory, or too large", ring->index);
+        return VU_REFUSED;
+    }
+    queue.desc = areas.desc;
+    queue.driver = areas.driver;
+    queue.device = areas.device;
+    enum avps_status status = ring_positions(ring, &areas, &queue);
+    if (status == AVPS_OK) {
+        status = avps_remote_start_queue(&ring->vu->remote, ring->index, &queue);
+    }
+    return status == AVPS_OK ? ring_started(ring, &areas) : ring_failed(ring, status);
+}
+
+enum vu_result vu_ring_update(struct vu_ring *ring)
+{
+    if (!ring_is_wanted(ring) || avps_remote_queue_is_enabled(&ring->vu->remote, ring->index)) {
+        return VU_DONE;
+    }
+    return ring_start(ring);
+}
+
+enum vu_result vu_rings_update(struct avps_vu *vu)
+{
+    enum vu_result result = VU_DONE;
+
+    for (uint16_t i = 0; i < vu->ring_count && result == VU_DONE; i++) {
+        result = vu_ring_update(&vu->rings[i]);
+    }
+    return result;
+}
+
+enum vu_result vu_ring_pause(struct vu_ring *ring)
+{
+    struct avps_remote_position at;
+    const enum avps_status status = avps_remote_stop_queue(&ring->vu->remote, ring->index, &at);
+
+    ring->waiting = false;
+    if (status == AVPS_PENDING) {
+        return VU_LATER;
+    }
+    if (status == AVPS_OK) {
+        ring->avail = at;
+        ring->used = at;
+        vu_inflight_stop(&ring->inflight);
+    }
+    return VU_DONE;
+}
+
+enum vu_result vu_rings_pause(struct avps_vu *vu)
+{
+    enum vu_result result = VU_DONE;
+
+    for (uint16_t i = 0; i < vu->ring_count; i++) {
+        if (vu_ring_pause(&vu->rings[i]) == VU_LATER) {
+            result = VU_LATER;
+        }
+    }
+    return result;
+}
+
+bool vu_rings_run(const struct avps_vu *vu)
+{
+    for (uint16_t i = 0; i < vu->ring_count; i++) {
+        if (avps_remote_queue_is_enabled(&vu->remote, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- set-up ---- */
+
+void vu_ring_init(struct vu_ring *ring, struct avps_vu *vu, uint16_t index)
+{
+    *ring = (struct vu_ring){
+        .vu = vu,
+        .index = index,
+        .kick_fd = -1,
+        .call_fd = -1,
+        .err_fd = -1,
+        .avail = {0, true},
+        .used = {0, true},
+    };
+}
+
+void vu_ring_clear(struct vu_ring *ring)
+{
+    avps_posix_source_remove(&ring->kick_source);
+    vu_close_fd(&ring->kick_fd);
+    vu_close_fd(&ring->call_fd);
+    vu_close_fd(&ring->err_fd);
+    vu_inflight_stop(&ring->inflight);
+    vu_ring_init(ring, ring->vu, ring->index);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One served device: its connection, rings and memory; what the files of this port share.
+ *
+ *   channel.c   bytes -> messages             memory.c, mapping.c  regions, look-up, dirty log
+ *   messages.c  messages -> calls             iotlb.c              I/O virtual addresses
+ *   rings.c     start, stop, kicks, calls     inflight.c           the in-flight region
+ *   device.c    features, status, memory      transfer.c           device state
+ *   backend.c   sockets, life cycle */
+#ifndef VU_INTERNAL_H
+#define VU_INTERNAL_H
+
+#include "avps/remote.h"
+#include "avps_vhost_user/backend.h"
+
+#include "channel.h"
+#include "inflight.h"
+#include "iotlb.h"
+#include "memory.h"
+#include "transfer.h"
+
+#define VU_NAME_MAX   64U
+#define VU_REASON_MAX 160U
+
+/* One vring. What the front end told is kept apart from what is in force. */
+struct vu_ring {
+    struct avps_vu *vu;
+    uint16_t index;
+    uint32_t size;
+    struct vu_vring_addr addr;
+    bool has_addr;
+    struct avps_remote_position avail; /* where it starts, or stopped */
+    struct avps_remote_position used;
+    bool started; /* a kick descriptor was set, or a kick came */
+    bool enabled;
+    bool waiting; /* its start waits for an IOTLB entry */
+    bool nofd;    /* SET_VRING_KICK without a descriptor: poll */
+    int kick_fd;  /* -1: none */
+    int call_fd;
+    int err_fd;
+    struct avps_posix_source kick_source;
+    avps_gpa used_gpa; /* device area of the running ring, as the library knows it */
+    uint64_t used_len;
+    struct vu_inflight_queue inflight;
+};
+
+enum vu_phase {
+    VU_PHASE_IDLE,      /* no front end */
+    VU_PHASE_CONNECTED, /* serving */
+    VU_PHASE_CLOSING    /* the front end is gone, the device's reset is not finished */
+};
+
+struct avps_vu {
+    struct avps_vu_config config;
+    char name[VU_NAME_MAX];
+    struct avps_remote remote;
+    struct avps_vu_counters counters;
+    char reason[VU_REASON_MAX]; /* of the message being refused */
+
+    /* sockets */
+    int listen_fd;
+    struct avps_posix_source listen_source;
+    char path[108]; /* removed at the end; empty: not ours */
+    enum vu_phase phase;
+    int fd;
+    struct avps_posix_source source;
+    struct vu_inbox inbox;
+    bool deferred; /* the message in the inbox waits for requests in flight */
+    int backend_fd;
+    struct avps_posix_source backend_source;
+    struct vu_inbox backend_inbox;
+    struct avps_posix_task task; /* something below is to be looked at */
+    struct avps_posix_poller poller;
+    bool polling;
+    bool stopping; /* avps_vu_stop was called */
+    bool broken;   /* `reason` says why the connection must be closed */
+    bool reset_asked;
+    uint32_t losses; /* vu_mapping_losses when it was last looked at */
+
+    /* what was negotiated */
+    uint64_t features; /* SET_FEATURES, with the protocol's own bits */
+    bool has_features;
+    uint64_t protocol_features;
+    uint8_t status; /* SET_STATUS */
+
+    /* memory */
+    struct vu_memory memory;
+    struct avps_mem mem; /* as the device has it */
+    struct vu_iotlb iotlb;
+    struct vu_log log;
+    struct vu_inflight inflight;
+    struct vu_transfer transfer;
+
+    uint16_t ring_count;
+    struct vu_ring *rings;
+};
+
+/* What came of a message. */
+enum vu_result {
+    VU_DONE,    /* served; acknowledged if the front end asked for that */
+    VU_REPLIED, /* served and answered */
+    VU_FAILED,  /* cannot be done: told if the front end asked, else the connection is closed */
+    VU_REFUSED, /* breaks the protocol: the connection is closed */
+    VU_LATER    /* requests are in flight: ask again after the next poll */
+};
+
+/* messages.c */
+void vu_dispatch(struct avps_vu *vu);
+
+/* device.c */
+uint64_t vu_offered_protocol_features(const struct avps_vu *vu);
+uint64_t vu_offered_features(const struct avps_vu *vu);
+enum vu_result vu_set_features(struct avps_vu *vu, uint64_t features);
+enum vu_result vu_set_status(struct avps_vu *vu, uint8_t status);
+uint8_t vu_get_status(const struct avps_vu *vu);
+enum vu_result vu_reset_device(struct avps_vu *vu);
+/* Give the device the memory that is known; no ring runs. */
+void vu_apply_memory(struct avps_vu *vu);
+bool vu_uses_iotlb(const struct avps_vu *vu);
+
+/* rings.c */
+void vu_ring_init(struct vu_ring *ring, struct avps_vu *vu, uint16_t index);
+/* As before the first message: descriptors closed. The queue is not enabled. */
+void vu_ring_clear(struct vu_ring *ring);
+/* Start it if all that is needed is there. VU_DONE, also when it has to wait; VU_REFUSED. */
+enum vu_result vu_ring_update(struct vu_ring *ring);
+enum vu_result vu_rings_update(struct avps_vu *vu);
+/* Stop it with nothing in flight: VU_DONE, VU_LATER. */
+enum vu_result vu_ring_pause(struct vu_ring *ring);
+enum vu_result vu_rings_pause(struct avps_vu *vu);
+bool vu_rings_run(const struct avps_vu *vu);
+void vu_ring_kick(struct vu_ring *ring);
+void vu_ring_watch_kicks(struct vu_ring *ring);
+extern const struct avps_remote_ops vu_remote_ops;
+
+/* backend.c */
+void vu_say(struct avps_vu *vu, enum avps_vu_level level, const char *line);
+/* Write down why. */
+void vu_reason(struct avps_vu *vu, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Close the connection as soon as the loop is back, for `vu->reason`. */
+void vu_break(struct avps_vu *vu);
+void vu_wake(struct avps_vu *vu);
+void vu_update_polling(struct avps_vu *vu);
+bool vu_has_protocol(const struct avps_vu *vu, enum vu_protocol_feature bit);
+/* Send over the back end's own channel. */
+bool vu_tell(struct avps_vu *vu, uint32_t request, const void *payload, uint32_t size);
+void vu_close_fd(int *fd);
+
+#endif
