@@ -41,6 +41,7 @@ void vu_reason(struct avps_vu *vu, const char *format, ...)
     va_list args;
 
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is just above */
     (void)vsnprintf(vu->reason, sizeof vu->reason, format, args);
     va_end(args);
 }

@@ -278,8 +278,8 @@ static enum avps_status memory_op_nothing(void *ctx, avps_gpa gpa, enum avps_acc
     (void)ctx;
     (void)gpa;
     (void)access;
-    (void)len;
-    (void)ptr;
+    *len = 0;
+    *ptr = NULL;
     return AVPS_E_GUEST_ADDR;
 }
 

@@ -20,7 +20,7 @@
 
 /* `length` is written last and cleared first: the handler may run between any two instructions. */
 struct guard {
-    atomic_uintptr_t base;
+    _Atomic(uint8_t *) base;
     atomic_size_t length;
     atomic_bool lost;
 };
@@ -33,7 +33,7 @@ static struct guard *guard_find(uintptr_t address)
     for (uint32_t i = 0; i < GUARDS; i++) {
         const size_t length = atomic_load(&guards[i].length);
 
-        if (length != 0U && address - atomic_load(&guards[i].base) < length) {
+        if (length != 0U && address - (uintptr_t)atomic_load(&guards[i].base) < length) {
             return &guards[i];
         }
     }
@@ -47,10 +47,8 @@ static void guard_fault(int signo, siginfo_t *info, void *context)
 
     (void)context;
     if (guard == NULL ||
-        mmap((void *)atomic_load(&guard->base),
-             atomic_load(&guard->length), /* NOLINT: an address */
-             PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-             0) == MAP_FAILED) {
+        mmap(atomic_load(&guard->base), atomic_load(&guard->length), PROT_READ | PROT_WRITE,
+             MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
         (void)signal(signo, SIG_DFL); /* not ours: the instruction is repeated and kills */
     } else {
         atomic_store(&guard->lost, true);
@@ -69,11 +67,11 @@ void vu_mapping_guard(void)
 }
 
 /* @return GUARDS when the table is full. */
-static uint32_t guard_add(const uint8_t *base, size_t length)
+static uint32_t guard_add(uint8_t *base, size_t length)
 {
     for (uint32_t i = 0; i < GUARDS; i++) {
         if (atomic_load(&guards[i].length) == 0U) {
-            atomic_store(&guards[i].base, (uintptr_t)base);
+            atomic_store(&guards[i].base, base);
             atomic_store(&guards[i].lost, false);
             atomic_store(&guards[i].length, length);
             return i;

@@ -271,10 +271,7 @@ enum avps_status avps_split_push(struct avps_vq *vq, struct avps_chain *chains, 
             status = split_push(vq, &chains[i]);
         }
         if (AVPS_LIKELY(status == AVPS_OK)) {
-            vq_forget(vq, &chains[i]);
-            if (AVPS_UNLIKELY(vq->tracker != NULL)) {
-                avps_track_give(vq, chains[i].id);
-            }
+            vq_given(vq, &chains[i]);
         }
     }
     return status;

@@ -612,6 +612,15 @@ AVPS_INLINE void vq_forget(struct avps_vq *vq, const struct avps_chain *chain)
     vq_set_busy(vq, chain->id, false);
 }
 
+/* Returned to the driver, though not yet published. */
+AVPS_INLINE void vq_given(struct avps_vq *vq, const struct avps_chain *chain)
+{
+    vq_forget(vq, chain);
+    if (AVPS_UNLIKELY(vq->tracker != NULL)) {
+        avps_track_give(vq, chain->id);
+    }
+}
+
 /*@ requires \valid(chain) && chain_is_sound(chain) && chain_has_storage(chain, chain->mem);
   @ requires mem_is_sound(chain->mem);
   @ assigns chain->mapped; */
