@@ -126,9 +126,9 @@ struct avps_net_packet {
 /** A frame for the guest: `data`, then the pieces in `more`. Read during the call only. */
 struct avps_net_frame {
     const uint8_t *data;             /**< First bytes, at least the 14 of the Ethernet header. */
-    uint32_t data_len;               /**< How many. */
     const struct avps_seg *more;     /**< More pieces (ptr and len count); NULL when none. */
-    uint32_t more_count;             /**< How many. */
+    uint32_t data_len;               /**< Bytes of `data`. */
+    uint32_t more_count;             /**< Pieces in `more`. */
     uint32_t more_skip;              /**< Bytes of the pieces in `more` to leave out in front. */
     struct avps_net_offload offload; /**< All zero for a complete frame. */
 };
