@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "block_internal.h"
 #include "posix_error.h"
@@ -360,13 +362,23 @@ static enum avps_status open_direct(struct avps_posix_block *block,
     return AVPS_OK;
 }
 
+/* A file system in memory has no medium to wait for: io_uring would only hand each operation to a
+ * thread. */
+static bool is_in_memory(int fd)
+{
+    struct statfs about;
+
+    return fstatfs(fd, &about) == 0 && (about.f_type == TMPFS_MAGIC || about.f_type == RAMFS_MAGIC);
+}
+
 static enum avps_status open_engine(struct avps_posix_block *block,
                                     const struct avps_posix_block_config *config,
                                     struct avps_posix_error *error)
 {
     enum avps_status status = AVPS_OK;
 
-    if (config->engine == AVPS_POSIX_BLOCK_SYNC) {
+    if (config->engine == AVPS_POSIX_BLOCK_SYNC ||
+        (config->engine == AVPS_POSIX_BLOCK_AUTO && is_in_memory(block->fd))) {
         return AVPS_OK;
     }
     status = block_uring_open(block, config->loop, config->depth);

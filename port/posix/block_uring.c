@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Disk operations through io_uring: handing steps over -> taking results -> opening -> closing.
- * Steps gather during a round of the loop and are handed over in one call at its end. */
+/* Disk operations through io_uring: preparing steps -> taking results -> handing over -> opening ->
+ * closing. Steps gather during a round of the loop and are handed over in one call at its end. */
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
@@ -14,18 +14,7 @@ struct block_uring {
     struct avps_posix_task submit;
 };
 
-/* ---- handing over ---- */
-
-static void uring_submit(void *ctx)
-{
-    struct block_uring *uring = ctx;
-    const int count = io_uring_submit(&uring->ring);
-
-    uring->block->counters.submits++;
-    if (count < 0) {
-        avps_posix_task_defer(&uring->submit); /* the kernel is short of something: again */
-    }
-}
+/* ---- preparing ---- */
 
 static void uring_prepare(struct io_uring_sqe *sqe, const struct block_slot *slot)
 {
@@ -98,6 +87,22 @@ uint32_t block_uring_poll(struct avps_posix_block *block)
         answered += uring_take(block, slot, result) ? 1U : 0U;
     }
     return answered;
+}
+
+/* ---- handing over ---- */
+
+/* What the kernel could do without waiting, such as reading what it has in memory, is done when it
+ * comes back. */
+static void uring_submit(void *ctx)
+{
+    struct block_uring *uring = ctx;
+    const int count = io_uring_submit(&uring->ring);
+
+    uring->block->counters.submits++;
+    if (count < 0) {
+        avps_posix_task_defer(&uring->submit); /* the kernel is short of something: again */
+    }
+    (void)block_uring_poll(uring->block);
 }
 
 static void uring_ready(void *ctx, uint32_t conditions)

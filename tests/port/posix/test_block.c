@@ -6,7 +6,9 @@
 
 #include <linux/loop.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 
 #include "avps/blk.h"
 #include "avps_posix/block.h"
@@ -757,6 +759,68 @@ static void test_block_auto_takes_an_engine_that_works(void **state)
     assert_int_equal(disk_read(t, 1, bytes, 512), S_OK);
 }
 
+static void test_block_auto_is_synchronous_for_a_file_in_memory(void **state)
+{
+    struct disk_test *t = *state;
+    uint8_t bytes[512];
+    char path[32];
+    const int fd = memfd_create("disk", MFD_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, BYTES), 0);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    t->open.path = path;
+    t->open.engine = AVPS_POSIX_BLOCK_AUTO;
+    disk_start(t); /* asserts that it is not asynchronous */
+    (void)memset(bytes, 0x5a, sizeof bytes);
+    assert_int_equal(disk_write(t, 3, bytes, 512), S_OK);
+    assert_int_equal(pread(fd, bytes, 1, 3L * 512), 1);
+    assert_int_equal(bytes[0], 0x5a);
+    (void)close(fd);
+}
+
+static bool is_read_without_waiting(const char *path)
+{
+    uint8_t byte = 0;
+    struct iovec iov = {&byte, 1};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const bool is = preadv2(fd, &iov, 1, 0, RWF_NOWAIT) == 1;
+
+    (void)close(fd);
+    return is;
+}
+
+static void poll_nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+/* A loop that polls seldom looks at its descriptors: the answer must not wait for that. */
+static void test_block_takes_at_once_what_the_kernel_has_in_memory(void **state)
+{
+    struct disk_test *t = *state;
+    struct avps_posix_poller poller = {0};
+    struct request r;
+    struct test_used used;
+    uint32_t rounds = 0;
+
+    if (!is_read_without_waiting(t->path)) {
+        print_message("this file system cannot read without waiting\n");
+        skip();
+    }
+    disk_start(t);
+    avps_posix_poller_start(&poller, &t->loop, poll_nothing, NULL);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        disk_send(t, &r, T_IN, i * 8U, NULL, 4096);
+        while (!test_driver_reap(&t->d, 0, &used)) {
+            assert_int_equal(avps_posix_loop_step(&t->loop, true), AVPS_OK);
+            rounds++;
+        }
+    }
+    avps_posix_poller_stop(&poller);
+    assert_in_range(rounds, SLOTS, 4U * SLOTS);
+}
+
 static void test_block_follows_a_file_that_grows(void **state)
 {
     struct disk_test *t = *state;
@@ -884,6 +948,8 @@ int main(void)
         TEST(test_block_refuses_a_bad_configuration),
         TEST(test_block_is_written_by_one_and_read_by_many),
         TEST(test_block_auto_takes_an_engine_that_works),
+        TEST(test_block_auto_is_synchronous_for_a_file_in_memory),
+        TEST(test_block_takes_at_once_what_the_kernel_has_in_memory),
         TEST(test_block_follows_a_file_that_grows),
         TEST(test_block_serves_a_block_device),
         TEST(test_block_refuses_a_block_device_that_is_taken),

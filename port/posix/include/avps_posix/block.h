@@ -28,7 +28,8 @@ extern "C" {
 
 /** How operations are carried out. */
 enum avps_posix_block_engine {
-    AVPS_POSIX_BLOCK_AUTO, /**< io_uring where it works, else at once. */
+    AVPS_POSIX_BLOCK_AUTO, /**< io_uring where it works and pays, else at once: always for a file
+                                in memory (tmpfs). */
     AVPS_POSIX_BLOCK_SYNC, /**< At once, with preadv and pwritev. */
     AVPS_POSIX_BLOCK_URING /**< io_uring, or not at all. */
 };
