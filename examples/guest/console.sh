@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Console: the hypervisor answers a question on hvc0, and echoes bulk data on a second port.
+# Console: the other side answers questions on hvc0, and echoes bulk data on a second port or there.
 
 # The character device of the port that the device calls "bulk".
 console_port() {
@@ -27,6 +27,7 @@ console_ask() {
 console_asks() {
     local i status=0
     exec 3<>/dev/hvc0
+    stty -echo <&3
     for i in 1 2 3 4 5; do
         console_ask || status=1
     done
@@ -34,18 +35,37 @@ console_asks() {
     return $status
 }
 
-# 1 MiB out and back, reading and writing at once: both directions hold each other up.
+# Ask the other side to echo $1 bytes on the terminal itself.
+console_bulk_on_terminal() {
+    local status
+    exec 3<>/dev/hvc0
+    stty raw -echo <&3
+    echo "AVPS-ECHO $1" >&3
+    portbulk /dev/hvc0 "$1"
+    status=$?
+    exec 3>&-
+    return $status
+}
+
+# $1 bytes out and back, reading and writing at once: both directions hold each other up.
 console_bulk() {
-    portbulk "$(console_port)" 1048576
+    if [ "$BULK" = "second port" ]; then
+        portbulk "$(console_port)" "$1"
+    else
+        console_bulk_on_terminal "$1"
+    fi
 }
 
 console_size() {
     echo "rows and columns: $(stty size </dev/hvc0)"
-    [ "$(stty size </dev/hvc0)" = "30 100" ]
+    [ "$(stty size </dev/hvc0)" = "$(argument rows 30) $(argument columns 100)" ]
 }
+
+BULK="second port"
+[ "$(argument bulk port)" = port ] || BULK=hvc0
 
 begin console 0003
 step "question and answer on hvc0" console_asks
 step "terminal size" console_size
-step "1 MiB out and back on the second port" console_bulk
-finish "dialogue on hvc0, terminal size, second port: 1 MiB out and back"
+step "1 MiB out and back ($BULK)" console_bulk 1048576
+finish "dialogue on hvc0, terminal size, $BULK: 1 MiB out and back"

@@ -12,7 +12,7 @@ together() {
     jobs="$jobs $!"
     dd if=$DISK of=/dev/null bs=64k count=200 iflag=direct &
     jobs="$jobs $!"
-    portbulk "$(console_port)" 524288 &
+    console_bulk 524288 &
     jobs="$jobs $!"
     for job in $jobs; do
         wait "$job" || status=1

@@ -3,6 +3,8 @@
 # The guest's initramfs: busybox, mkfs and fsck with their libraries, the kernel's modules, and from
 # each folder of $GUEST_SOURCES the programs and scripts; the first of them has the init.
 
+GUEST_OTHER_MODULES=() # folders with the modules of other kernels, called as their releases
+
 # Prefix of the tools that make programs for the guest.
 guest_triplet() {
     case $GUEST_ARCH in arm64) echo aarch64-linux-gnu ;; amd64) echo x86_64-linux-gnu ;; esac
@@ -37,13 +39,14 @@ copy_library() {
     done
 }
 
-# Modules lie in a folder per kernel release: the guest may run a kernel that has all built in.
+# Copy the modules that are needed from below the folder $1. In the initramfs they lie in a folder per
+# kernel release, $2: it can serve several kernels.
 copy_modules() {
-    local module file folder=$TREE/modules/$GUEST_KERNEL_VERSION
+    local module file folder=$TREE/modules/$2
     mkdir -p "$folder"
     : >"$folder/order"
     for module in "${GUEST_MODULES[@]}"; do
-        file=$(find "$GUEST_ROOT/lib/modules" -name "$module.ko*" | head -n 1)
+        file=$(find "$1" -name "$module.ko*" | head -n 1)
         case $file in
         '') continue ;; # built in
         *.xz) xz -dc "$file" >"$folder/$module.ko" ;;
@@ -76,12 +79,16 @@ build_initramfs() {
     rm -rf "$TREE"
     mkdir -p "$TREE"/{bin,dev,etc,lib,mnt,modules,proc,root,sbin,sys,tmp,tests}
     unpack_kernel
+    ln -s lib "$TREE/lib64" # where programs for amd64 look for their loader
     install -m 755 "$GUEST_ROOT/bin/busybox" "$TREE/bin/busybox"
     copy_program sbin/mke2fs
     ln -s mke2fs "$TREE/sbin/mkfs.ext4" # busybox has a mke2fs of its own, without ext4
     copy_program sbin/e2fsck
     cp "$GUEST_ROOT/etc/mke2fs.conf" "$TREE/etc/"
-    copy_modules
+    copy_modules "$GUEST_ROOT/lib/modules" "$GUEST_KERNEL_VERSION"
+    for folder in "${GUEST_OTHER_MODULES[@]}"; do
+        copy_modules "$folder" "${folder##*/}"
+    done
     compile_guest_programs
     install -m 755 "${GUEST_SOURCES[0]}/init" "$TREE/init"
     for folder in "${GUEST_SOURCES[@]}"; do
