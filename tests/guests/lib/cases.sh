@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The cases: a table, and what each does. A case runs in a network and a set of processes of its own,
+# with files in $WORK; its logs are $LOGS/CASE*.log.
+
+# name | seconds at most | function and arguments | what it shows
+CASES='
+uml-disk-split|90|uml_disk split|User-mode Linux: file system, discard, raw and numbered blocks
+uml-disk-packed|90|uml_disk packed|the same over packed rings
+uml-debian|90|uml_debian|the same under the kernel of the package user-mode-linux
+uml-readonly|90|uml_readonly|User-mode Linux: a disk that must not change
+uml-switch-split|90|uml_switch split|two User-mode Linux guests on a virtual switch: ping, UDP, bulk data
+uml-switch-packed|90|uml_switch packed|the same over packed rings
+uml-user-split|90|uml_network user split|User-mode Linux: network through a user-mode stack to this machine
+uml-tap-packed|90|uml_network tap packed|User-mode Linux: network through a tap device to this machine
+uml-console-split|90|uml_console split|User-mode Linux: dialogue, terminal size, bulk data on the terminal
+uml-console-packed|90|uml_console packed|the same over packed rings
+uml-entropy-split|90|uml_entropy split|User-mode Linux: the hardware entropy source
+uml-entropy-packed|90|uml_entropy packed|the same over packed rings
+uml-all-packed|90|uml_all packed|User-mode Linux: all four devices, one after the other and at once
+mmio-split|180|qemu_all mmio split|QEMU arm64, virtio-mmio: disk, network, entropy source
+mmio-packed|180|qemu_all mmio packed|the same over packed rings
+pci-split|180|qemu_all pci split|QEMU x86-64, virtio-pci: disk, network, entropy source
+pci-packed|180|qemu_all pci packed|the same over packed rings
+reconnect-split|180|reconnect pci split|the program is killed under load, five times: no request lost or repeated
+reconnect-packed|180|reconnect mmio packed|the same over packed rings
+reconnect-network|180|reconnect_network mmio split|the same for a network: traffic goes on
+front-end|180|front_end pci packed|the front end is killed under load; the next one finds a sane disk
+'
+
+case_field() { awk -F'|' -v name="$1" -v field="$2" '$1 == name { print $field }' <<<"$CASES"; }
+case_names() {
+    awk -F'|' -v uml="$UML" 'NF > 1 && !(uml == "debian" && $1 ~ /^uml.*(packed|entropy)/) { print $1 }' <<<"$CASES"
+}
+case_list() { awk -F'|' 'NF > 1 { printf "%-20s %s\n", $1, $4 }' <<<"$CASES"; }
+case_limit() { case_field "$1" 2; }
+
+# Names that fit one of the comma-separated patterns.
+case_choose() {
+    local name pattern
+    for name in $(case_names); do
+        for pattern in ${1//,/ }; do
+            # shellcheck disable=SC2053 # a pattern is wanted
+            [[ $name == $pattern ]] && echo "$name" && break
+        done
+    done
+}
+
+case_inside() {
+    CASE=$1
+    ip link set lo up
+    # shellcheck disable=SC2046 # function and arguments
+    case_$(case_field "$CASE" 3)
+}
+
+log() { echo "$LOGS/$CASE-$1.log"; }
+
+packed_option() { [ "$1" != packed ] || echo --packed; }
+
+# judge RING WORKLOAD...: the guest ends in time, its workloads went well over that ring format,
+# and every daemon ends as it should.
+judge() {
+    local log ring=$1 workload
+    log=$(log guest)
+    shift
+    guest_ends "$log"
+    for workload in "$@"; do
+        expect_row "$log" "$workload" "$ring"
+    done
+    expect_no_complaint "$log"
+    daemon_stop_all
+}
+
+# --- disk -----------------------------------------------------------------------------------------
+
+disk_image() {
+    IMAGE=$WORK/disk.img
+    truncate -s 64M "$IMAGE"
+}
+
+# The numbers that the guest of log $1 wrote at last must be in the image.
+disk_image_agrees() {
+    local said found
+    said=$(sed -n 's/^AVPS-NUMBERS state //p' "$1" | tr -d '\r')
+    found=$("$BUILD/blkseq" "$IMAGE" check) || fail "image: $found"
+    [ "$found" = "state $said" ] || fail "the guest says state $said, the image has $found"
+    grep '^AVPS-NUMBERS' "$1"
+}
+
+case_uml_disk() {
+    disk_image
+    daemon_start disk blk --file "$IMAGE" $(packed_option "$1")
+    uml "$(log guest)" avps.tests=disk,numbers avps.bad_spot=no $(uml_devices disk:2)
+    judge "$1" disk numbers
+    disk_image_agrees "$(log guest)"
+}
+
+case_uml_debian() { UML_KERNEL=$UML_DEBIAN case_uml_disk split; }
+
+case_uml_readonly() {
+    disk_image
+    head -c 65536 /dev/urandom | dd of="$IMAGE" conv=notrunc status=none
+    daemon_start disk blk --file "$IMAGE" --readonly
+    uml "$(log guest)" avps.tests=readonly "avps.md5=$(md5sum <"$IMAGE" | cut -d' ' -f1)" $(uml_devices disk:2)
+    judge split readonly
+}
+
+# --- network --------------------------------------------------------------------------------------
+
+# This machine answers the network workload, in the case's own network.
+host_peer() { "$BUILD/netpeer" >"$(log peer)" 2>&1 & }
+
+case_uml_switch() {
+    local peer
+    daemon_start left net --switch lan $(packed_option "$1")
+    daemon_start right net --switch lan $(packed_option "$1")
+    uml "$(log peer)" avps.mode=peer $(uml_devices right:1)
+    peer=$GUEST_PID
+    uml "$(log guest)" avps.tests=network $(uml_devices left:1)
+    judge "$1" network
+    kill -KILL "$peer" # a User-mode Linux does not end on anything less
+}
+
+# A network to this machine: "user" through a user-mode stack, "tap" through a device of this kernel.
+network_start() {
+    host_peer
+    case $1 in
+    user) daemon_start network net --user $(packed_option "$2") ;;
+    tap)
+        { ip tuntap add dev tap0 mode tap && ip addr add 10.0.2.2/24 dev tap0 && ip link set tap0 up; } ||
+            fail "no tap device"
+        daemon_start network net --tap tap0 $(packed_option "$2")
+        ;;
+    esac
+}
+
+case_uml_network() {
+    network_start "$1" "$2"
+    uml "$(log guest)" avps.tests=network $(uml_devices network:1)
+    judge "$2" network
+}
+
+# --- entropy --------------------------------------------------------------------------------------
+
+case_uml_entropy() {
+    daemon_start entropy rng $(packed_option "$1")
+    uml "$(log guest)" avps.tests=entropy $(uml_devices entropy:4)
+    judge "$1" entropy
+}
+
+# --- console --------------------------------------------------------------------------------------
+
+# This machine's end of the console, on standard input and output: answers the console workload.
+console_host() {
+    local word number
+    while read -r word number; do
+        number=${number%$'\r'}
+        case $word in
+        AVPS-ASK) echo "AVPS-ANSWER $((number + 1))" ;;
+        AVPS-ECHO) head -c "$number" ;;
+        esac
+    done
+}
+
+console_start() {
+    mkfifo "$WORK/typed" "$WORK/shown"
+    console_host >"$WORK/typed" <"$WORK/shown" &
+    DAEMON_IN=$WORK/typed DAEMON_OUT=$WORK/shown daemon_start console console --stdio $(packed_option "$1")
+}
+
+case_uml_console() {
+    console_start "$1"
+    uml "$(log guest)" avps.tests=console avps.bulk=terminal $(uml_devices console:3)
+    judge "$1" console
+}
+
+# --- all at once ----------------------------------------------------------------------------------
+
+case_uml_all() {
+    disk_image
+    daemon_start disk blk --file "$IMAGE" $(packed_option "$1")
+    network_start user "$1"
+    console_start "$1"
+    daemon_start entropy rng $(packed_option "$1")
+    uml "$(log guest)" avps.bad_spot=no avps.bulk=terminal $(uml_devices disk:2 network:1 console:3 entropy:4)
+    judge "$1" disk network console entropy all
+}
+
+# --- QEMU -----------------------------------------------------------------------------------------
+
+# On virtio-mmio the driver may choose a larger queue than QEMU has room for in its record of requests
+# in flight, unless it is told.
+qemu_disk() {
+    echo -chardev "socket,id=disk,path=$WORK/disk.sock,reconnect=1" \
+        -device "$(qemu_model "$1" "$2" vhost-user-blk),chardev=disk,queue-size=1024"
+}
+
+qemu_network() {
+    echo -chardev "socket,id=network,path=$WORK/network.sock,reconnect=1" \
+        -netdev vhost-user,id=lan,chardev=network -device "$(qemu_model "$1" "$2" virtio-net),netdev=lan"
+}
+
+qemu_entropy() {
+    echo -chardev "socket,id=entropy,path=$WORK/entropy.sock" \
+        -device "$(qemu_model "$1" "$2" vhost-user-rng),chardev=entropy"
+}
+
+case_qemu_all() {
+    disk_image
+    daemon_start disk blk --file "$IMAGE" $(packed_option "$2")
+    network_start user "$2"
+    daemon_start entropy rng $(packed_option "$2")
+    qemu "$1" "$(log guest)" 'avps.tests=disk,network,entropy avps.bad_spot=no' \
+        $(qemu_disk "$1" "$2") $(qemu_network "$1" "$2") $(qemu_entropy "$1" "$2")
+    judge "$2" disk network entropy
+}
+
+# --- killed and back ------------------------------------------------------------------------------
+
+step_is_done() { grep -q "^AVPS-STEP $2: ok" "$1"; }
+
+await_step() {
+    wait_until "$(case_limit "$CASE")" step_is_done "$1" "$2" || fail "no '$2': $(tail -n 5 "$1")"
+}
+
+# Kill daemon $1 and start it again, five times in seven seconds.
+kill_and_restart() {
+    local i
+    for i in 1 2 3 4 5; do
+        sleep 0.7
+        daemon_kill "$1"
+        sleep 0.2
+        daemon_run "$1"
+        sleep 0.5
+    done
+    echo "killed $i times"
+}
+
+case_reconnect() {
+    disk_image
+    daemon_start disk blk --file "$IMAGE" $(packed_option "$2")
+    qemu "$1" "$(log guest)" 'avps.tests=numbers avps.seconds=10' $(qemu_disk "$1" "$2")
+    await_step "$(log guest)" 'numbers: driver bound'
+    kill_and_restart disk
+    judge "$2" numbers
+    disk_image_agrees "$(log guest)"
+}
+
+case_reconnect_network() {
+    network_start user "$2"
+    qemu "$1" "$(log guest)" 'avps.tests=outage avps.seconds=10' $(qemu_network "$1" "$2")
+    await_step "$(log guest)" 'outage: ping before'
+    kill_and_restart network
+    judge "$2" outage
+}
+
+case_front_end() {
+    disk_image
+    daemon_start disk blk --file "$IMAGE" $(packed_option "$2")
+    qemu "$1" "$(log killed)" 'avps.tests=numbers avps.seconds=30' $(qemu_disk "$1" "$2")
+    await_step "$(log killed)" 'numbers: driver bound'
+    sleep 2
+    kill -KILL "$GUEST_PID"
+    wait "$GUEST_PID" 2>/dev/null
+    "$BUILD/blkseq" "$IMAGE" check || fail "a write was torn"
+    qemu "$1" "$(log guest)" 'avps.tests=numbers' $(qemu_disk "$1" "$2")
+    judge "$2" numbers
+    disk_image_agrees "$(log guest)"
+}

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What judges the guests must find fault: rows, kernel messages, numbered blocks."""
+
+import pathlib
+import subprocess
+import tempfile
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+EXAMPLES = HERE.parent.parent / "examples" / "guest"
+SPLIT = "1" + "0" * 31 + "1" + "0" * 31
+PACKED = "1" + "0" * 31 + "101" + "0" * 29
+ROW = "AVPS-ROW disk|{driver}|{features}|what it did|{result}|12\r\n"
+
+
+def verdict(function, log, *arguments):
+    """Exit status of a function of verdict.sh on a log."""
+    with tempfile.NamedTemporaryFile("w", newline="") as file:
+        file.write(log)
+        file.flush()
+        script = f'. "{HERE}/lib/verdict.sh"; {function} "$@"'
+        command = ["bash", "-c", script, "bash", file.name, *arguments]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def row(driver="virtio_blk", features=SPLIT, result="ok"):
+    return ROW.format(driver=driver, features=features, result=result)
+
+
+class Rows(unittest.TestCase):
+    def test_a_good_row_is_accepted(self):
+        self.assertEqual(verdict("expect_row", row(), "disk", "split"), 0)
+        self.assertEqual(verdict("expect_row", row(features=PACKED), "disk", "packed"), 0)
+
+    def test_a_failed_row_is_refused(self):
+        self.assertNotEqual(verdict("expect_row", row(result="FAIL"), "disk", "split"), 0)
+
+    def test_a_failed_row_beside_a_good_one_is_refused(self):
+        self.assertNotEqual(verdict("expect_row", row() + row(result="FAIL"), "disk", "split"), 0)
+
+    def test_a_missing_row_is_refused(self):
+        self.assertNotEqual(verdict("expect_row", "AVPS-DONE\n", "disk", "split"), 0)
+
+    def test_another_driver_is_refused(self):
+        self.assertNotEqual(verdict("expect_row", row(driver="none"), "disk", "split"), 0)
+
+    def test_the_other_ring_format_is_refused(self):
+        self.assertNotEqual(verdict("expect_row", row(features=PACKED), "disk", "split"), 0)
+        self.assertNotEqual(verdict("expect_row", row(), "disk", "packed"), 0)
+
+    def test_a_legacy_device_is_refused(self):
+        self.assertNotEqual(verdict("expect_row", row(features="1" + "0" * 63), "disk", "split"), 0)
+
+    def test_a_complaint_of_the_kernel_is_found(self):
+        said = "virtio_blk virtio0: requests.0:id 7 is not a head!\n"
+        self.assertEqual(verdict("expect_no_complaint", "all quiet\n"), 0)
+        self.assertNotEqual(verdict("expect_no_complaint", said), 0)
+
+
+class Numbers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.program = f"{cls.folder.name}/blkseq"
+        source = HERE / "guest" / "blkseq.c"
+        command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-I", EXAMPLES, "-o", cls.program, source]
+        subprocess.run([*command, "-pthread"], check=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def setUp(self):
+        self.image = f"{self.folder.name}/image"
+        with open(self.image, "wb") as image:
+            image.truncate(4 << 20)
+        self.state = self.run_program("run", "0.2").splitlines()[-1]
+
+    def run_program(self, *arguments):
+        command = [self.program, self.image, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def change(self, place, data):
+        with open(self.image, "r+b") as image:
+            image.seek(place)
+            image.write(data)
+
+    def test_an_image_that_nobody_changed_has_the_same_state(self):
+        self.assertEqual(self.run_program("check").strip(), self.state)
+
+    def test_a_torn_block_is_found(self):
+        self.change(5 * 4096 + 2048, bytes(512))
+        with self.assertRaises(subprocess.CalledProcessError):
+            self.run_program("check")
+
+    def content(self):
+        with open(self.image, "rb") as image:
+            return image.read(2 << 20)
+
+    def test_writes_of_the_past_are_noticed_under_load(self):
+        load = subprocess.Popen([self.program, self.image, "run", "1"], stdout=subprocess.PIPE)
+        time.sleep(0.3)
+        old = self.content()
+        time.sleep(0.3)
+        self.change(0, old)
+        load.communicate()
+        self.assertNotEqual(load.returncode, 0)
+
+    def test_an_older_block_changes_the_state(self):
+        old = self.content()
+        self.run_program("run", "0.2")
+        newer = self.run_program("check")
+        self.change(0, old[: 1 << 20])
+        self.assertNotEqual(self.run_program("check"), newer)
+
+
+if __name__ == "__main__":
+    unittest.main()
