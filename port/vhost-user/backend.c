@@ -97,7 +97,7 @@ static void connection_forget(struct avps_vu *vu)
     vu_mapping_unmap(&vu->inflight.mapping);
     vu->inflight = (struct vu_inflight){0};
     vu->phase = VU_PHASE_IDLE;
-    vu_update_polling(vu);
+    vu_polling_update(vu);
     if (vu->listen_fd >= 0 && !vu->stopping) {
         (void)!avps_posix_source_modify(&vu->listen_source, AVPS_POSIX_READ);
     }
@@ -245,37 +245,6 @@ static void vu_work(void *ctx)
     }
 }
 
-/* ---- poll mode ---- */
-
-static void vu_poll(void *ctx)
-{
-    struct avps_vu *vu = ctx;
-    const struct avps_posix_runner_config *runner = &vu->config.runner->config;
-
-    (void)runner->poll(runner->ctx);
-}
-
-/* On by choice, or because a ring has no kick descriptor. */
-void vu_update_polling(struct avps_vu *vu)
-{
-    bool wanted = vu->config.busy_poll && vu->phase == VU_PHASE_CONNECTED;
-
-    for (uint16_t i = 0; i < vu->ring_count; i++) {
-        wanted = wanted || vu->rings[i].nofd;
-    }
-    if (wanted == vu->polling) {
-        return;
-    }
-    vu->polling = wanted;
-    avps_poll_always(vu->config.device, wanted);
-    if (wanted) {
-        avps_posix_poller_start(&vu->poller, vu->config.loop, vu_poll, vu);
-    } else {
-        avps_posix_poller_stop(&vu->poller);
-        avps_posix_runner_wake(vu->config.runner);
-    }
-}
-
 /* ---- sockets ---- */
 
 static void vu_accept(void *ctx, uint32_t conditions)
@@ -289,7 +258,7 @@ static void vu_accept(void *ctx, uint32_t conditions)
     }
     if (connection_begin(vu, fd) == AVPS_OK) {
         (void)!avps_posix_source_modify(&vu->listen_source, 0); /* one at a time */
-        vu_update_polling(vu);
+        vu_polling_update(vu);
     }
 }
 
@@ -403,7 +372,7 @@ enum avps_status avps_vu_adopt(struct avps_vu *vu, int fd)
         return vu_listen_on(vu, fd);
     }
     status = connection_begin(vu, fd);
-    vu_update_polling(vu);
+    vu_polling_update(vu);
     return status;
 }
 

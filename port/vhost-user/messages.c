@@ -299,7 +299,7 @@ static enum vu_result on_get_vring_base(struct avps_vu *vu, struct vu_message *m
     ring->nofd = false;
     avps_posix_source_remove(&ring->kick_source);
     vu_close_fd(&ring->kick_fd);
-    vu_update_polling(vu);
+    vu_polling_update(vu);
     const struct vu_vring_state state = {ring->index, ring_base(vu, ring)};
 
     return reply(vu, &state, sizeof state, -1);
@@ -334,7 +334,7 @@ static enum vu_result on_set_vring_kick(struct avps_vu *vu, struct vu_message *m
     ring->nofd = ring->kick_fd < 0;
     ring->started = true;
     vu_ring_watch_kicks(ring);
-    vu_update_polling(vu);
+    vu_polling_update(vu);
     return vu_ring_update(ring);
 }
 

@@ -103,6 +103,7 @@ void vu_ring_kick(struct vu_ring *ring)
     }
     avps_kick(vu->config.device, ring->index, 0);
     avps_posix_runner_wake(vu->config.runner);
+    vu_linger(vu);
 }
 
 static void ring_kicked(void *ctx, uint32_t conditions)

@@ -5,7 +5,7 @@
  *   messages.c  messages -> calls             iotlb.c              I/O virtual addresses
  *   rings.c     start, stop, kicks, calls     inflight.c           the in-flight region
  *   device.c    features, status, memory      transfer.c           device state
- *   backend.c   sockets, life cycle */
+ *   backend.c   sockets, life cycle            polling.c            poll mode, lingering */
 #ifndef VU_INTERNAL_H
 #define VU_INTERNAL_H
 
@@ -49,6 +49,19 @@ enum vu_phase {
     VU_PHASE_CLOSING    /* the front end is gone, the device's reset is not finished */
 };
 
+enum vu_polling {
+    VU_POLLING_OFF,    /* waiting for kicks */
+    VU_POLLING_LINGER, /* for a while after work */
+    VU_POLLING_ALWAYS
+};
+
+struct vu_linger {
+    uint64_t ns;        /* how long, as learnt so far; 0: not at all */
+    uint64_t until_ns;  /* end of the present one, if no more work comes */
+    uint64_t asleep_ns; /* since when kicks have been waited for */
+    uint64_t work;      /* chains taken and returned so far */
+};
+
 struct avps_vu {
     struct avps_vu_config config;
     char name[VU_NAME_MAX];
@@ -61,6 +74,7 @@ struct avps_vu {
     struct avps_posix_source listen_source;
     char path[108]; /* removed at the end; empty: not ours */
     enum vu_phase phase;
+    enum vu_polling polling;
     int fd;
     struct avps_posix_source source;
     struct vu_inbox inbox;
@@ -70,7 +84,7 @@ struct avps_vu {
     struct vu_inbox backend_inbox;
     struct avps_posix_task task; /* something below is to be looked at */
     struct avps_posix_poller poller;
-    bool polling;
+    struct vu_linger linger;
     bool stopping; /* avps_vu_stop was called */
     bool broken;   /* `reason` says why the connection must be closed */
     bool reset_asked;
@@ -132,6 +146,13 @@ void vu_ring_kick(struct vu_ring *ring);
 void vu_ring_watch_kicks(struct vu_ring *ring);
 extern const struct avps_remote_ops vu_remote_ops;
 
+/* polling.c */
+void vu_polling_update(struct avps_vu *vu);
+/* A kick came: more work may come soon. */
+void vu_linger(struct avps_vu *vu);
+/* How long to linger from now on, after a sleep of `slept_ns` that work ended. */
+uint64_t vu_linger_learn(uint64_t linger_ns, uint64_t longest_ns, uint64_t slept_ns);
+
 /* backend.c */
 void vu_say(struct avps_vu *vu, enum avps_vu_level level, const char *line);
 /* Write down why. */
@@ -139,7 +160,6 @@ void vu_reason(struct avps_vu *vu, const char *format, ...) __attribute__((forma
 /* Close the connection as soon as the loop is back, for `vu->reason`. */
 void vu_break(struct avps_vu *vu);
 void vu_wake(struct avps_vu *vu);
-void vu_update_polling(struct avps_vu *vu);
 bool vu_has_protocol(const struct avps_vu *vu, enum vu_protocol_feature bit);
 /* Send over the back end's own channel. */
 bool vu_tell(struct avps_vu *vu, uint32_t request, const void *payload, uint32_t size);

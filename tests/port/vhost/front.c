@@ -168,6 +168,7 @@ void front_back_new(struct front *f)
         .disconnected = back_disconnected,
         .ctx = back,
         .busy_poll = f->options.busy_poll,
+        .linger_us = f->options.linger_us,
     };
     assert_int_equal(avps_vu_new(&config, &back->vu), AVPS_OK);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
@@ -262,11 +263,11 @@ void front_close(struct front *f)
 
 void front_step(struct front *f)
 {
-    for (unsigned int i = 0; i < 6U * AVPS_POSIX_SPINS; i++) { /* polling looks rarely */
+    const bool polls = f->options.busy_poll || f->options.linger_us != 0U;
+    const unsigned int steps = polls ? 6U * AVPS_POSIX_SPINS : 13U; /* polling looks rarely */
+
+    for (unsigned int i = 0; i < steps; i++) {
         assert_int_equal(avps_posix_loop_step(&f->loop, false), AVPS_OK);
-        if (i >= 12U && !f->options.busy_poll) {
-            break;
-        }
     }
 }
 

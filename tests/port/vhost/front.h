@@ -121,6 +121,7 @@ struct front_options {
     bool waits;     /* block: requests are kept until front_answer */
     bool iommu;     /* ACCESS_PLATFORM */
     bool busy_poll; /* --poll */
+    uint32_t linger_us;
 };
 
 /* The back end's half. */

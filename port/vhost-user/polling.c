@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Polling without being kicked: how long to linger -> on and off -> lingering -> all the time.
+ *
+ * To linger is to poll on for a while after work. A driver that comes back within that time needs no
+ * kick and nobody has to be woken, which costs more than a request. How long is learnt: a sleep that
+ * lingering would have bridged makes it longer, a long sleep shorter, down to not at all. */
+#include "vu_internal.h"
+
+#define LINGER_STEPS 8U /* the shortest time is this part of the longest */
+
+/* ---- how long to linger ---- */
+
+uint64_t vu_linger_learn(uint64_t linger_ns, uint64_t longest_ns, uint64_t slept_ns)
+{
+    const uint64_t shortest = longest_ns / LINGER_STEPS;
+
+    if (slept_ns >= longest_ns) {
+        return linger_ns / 2U >= shortest ? linger_ns / 2U : 0U;
+    }
+    if (linger_ns < shortest) {
+        return shortest;
+    }
+    return linger_ns < longest_ns / 2U ? 2U * linger_ns : longest_ns;
+}
+
+/* ---- on and off ---- */
+
+/* Chains taken and returned: what makes it grow was work. */
+static uint64_t polling_work(const struct avps_vu *vu)
+{
+    uint64_t work = 0;
+
+    for (uint16_t i = 0; i < vu->ring_count; i++) {
+        const struct avps_queue_counters *counters = avps_queue_counters(vu->config.device, i);
+
+        work += counters->chains + counters->used;
+    }
+    return work;
+}
+
+static bool linger_is_over(struct avps_vu *vu)
+{
+    struct vu_linger *linger = &vu->linger;
+    const uint64_t now = avps_posix_now_ns();
+    const uint64_t work = polling_work(vu);
+
+    if (work != linger->work) {
+        linger->work = work;
+        linger->until_ns = now + linger->ns;
+    }
+    if (now < linger->until_ns) {
+        return false;
+    }
+    linger->asleep_ns = now;
+    return true;
+}
+
+static void polling_set(struct avps_vu *vu, enum vu_polling mode);
+
+static void polling_poll(void *ctx)
+{
+    struct avps_vu *vu = ctx;
+    const struct avps_posix_runner_config *runner = &vu->config.runner->config;
+
+    (void)runner->poll(runner->ctx);
+    if (vu->polling == VU_POLLING_LINGER && linger_is_over(vu)) {
+        polling_set(vu, VU_POLLING_OFF);
+    }
+}
+
+static void polling_set(struct avps_vu *vu, enum vu_polling mode)
+{
+    const bool was_on = vu->polling != VU_POLLING_OFF;
+    const bool on = mode != VU_POLLING_OFF;
+
+    vu->polling = mode;
+    if (was_on == on) {
+        return;
+    }
+    avps_poll_always(vu->config.device, on);
+    if (on) {
+        avps_posix_poller_start(&vu->poller, vu->config.loop, polling_poll, vu);
+    } else {
+        avps_posix_poller_stop(&vu->poller);
+        avps_posix_runner_wake(vu->config.runner); /* the poll that asks for kicks again */
+    }
+}
+
+/* ---- lingering ---- */
+
+void vu_linger(struct avps_vu *vu)
+{
+    struct vu_linger *linger = &vu->linger;
+    const uint64_t longest_ns = UINT64_C(1000) * vu->config.linger_us;
+
+    if (longest_ns == 0U || vu->polling != VU_POLLING_OFF) {
+        return;
+    }
+    const uint64_t now = avps_posix_now_ns();
+
+    linger->ns = vu_linger_learn(linger->ns, longest_ns, now - linger->asleep_ns);
+    linger->asleep_ns = now; /* if it is not worth while */
+    if (linger->ns != 0U) {
+        linger->until_ns = now + linger->ns;
+        polling_set(vu, VU_POLLING_LINGER);
+    }
+}
+
+/* ---- all the time ---- */
+
+/* By choice, or because a ring has no kick descriptor. */
+void vu_polling_update(struct avps_vu *vu)
+{
+    const bool connected = vu->phase == VU_PHASE_CONNECTED;
+    bool always = vu->config.busy_poll && connected;
+
+    for (uint16_t i = 0; i < vu->ring_count; i++) {
+        always = always || vu->rings[i].nofd;
+    }
+    if (always) {
+        polling_set(vu, VU_POLLING_ALWAYS);
+    } else if (vu->polling == VU_POLLING_ALWAYS || !connected) {
+        polling_set(vu, VU_POLLING_OFF);
+    }
+}
