@@ -20,10 +20,17 @@ extern "C" {
 
 /** Interrupt injection. `line` is the number given when the transport was initialised. */
 struct avps_irq_ops {
-    /** Level of a wired interrupt changed. Required for MMIO. Must not call the library. */
+    /** Level of a wired interrupt changed. Required for MMIO, and for PCI with an interrupt pin. Must
+     *  not call the library. */
     void (*set_level)(void *ctx, uint32_t line, bool high);
-    /** Send message-signalled interrupt `vector`. NULL: no MSI. */
-    void (*msi)(void *ctx, uint32_t vector);
+    /** Send message-signalled interrupt `vector`: as if the device wrote the 32 bits `data` to
+     *  `address`, which are what the guest chose, any value. With avps_poll_queue it comes from the
+     *  CPU that polls. Must not call the library. NULL: no MSI. */
+    void (*msi)(void *ctx, uint32_t vector, uint64_t address, uint32_t data);
+    /** What `msi` would send for this vector changed: for hypervisors that route interrupts ahead of
+     *  time (irqfd). While `masked`, it is not sent and changes of the rest are not told. May be
+     *  NULL. */
+    void (*msi_route)(void *ctx, uint32_t vector, uint64_t address, uint32_t data, bool masked);
     /** All interrupts of this poll have been raised: flush once. May be NULL. */
     void (*batch_end)(void *ctx);
 };

@@ -16,12 +16,14 @@ static void port_set_level(void *ctx, uint32_t line, bool high)
     }
 }
 
-static void port_msi(void *ctx, uint32_t vector)
+static void port_msi(void *ctx, uint32_t vector, uint64_t address, uint32_t data)
 {
     struct test_port *port = ctx;
 
     assert_true(vector < TEST_PORT_MSI_MAX);
     port->msi[vector]++;
+    port->msi_address[vector] = address;
+    port->msi_data[vector] = data;
 }
 
 static void port_batch_end(void *ctx)

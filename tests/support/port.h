@@ -25,6 +25,8 @@ struct test_port {
     unsigned int raised;  /* rising edges */
     unsigned int lowered; /* falling edges */
     unsigned int msi[TEST_PORT_MSI_MAX];
+    uint64_t msi_address[TEST_PORT_MSI_MAX]; /* of the last one */
+    uint32_t msi_data[TEST_PORT_MSI_MAX];
     unsigned int batch_ends;
 
     unsigned int wakes;
