@@ -47,6 +47,7 @@ enum avps_feature_bit {
     AVPS_F_IN_ORDER = 35,          /**< Buffers are used in the order made available. */
     AVPS_F_ORDER_PLATFORM = 36,    /**< Platform memory ordering. */
     AVPS_F_NOTIFICATION_DATA = 38, /**< Extra data in doorbells. */
+    AVPS_F_NOTIF_CONFIG_DATA = 39, /**< Doorbells carry what the device asks for; PCI only. */
     AVPS_F_RING_RESET = 40,        /**< Single queues can be reset. */
     AVPS_F_ADMIN_VQ = 41,          /**< Administration virtqueue; PCI only. */
     AVPS_F_SUSPEND = 43            /**< Device suspend. */
@@ -131,6 +132,9 @@ struct avps_request {
     bool done;                 /**< Completed, waits for its turn (IN_ORDER). */
 };
 
+/** What an event without a message-signalled interrupt is mapped to. */
+#define AVPS_NO_VECTOR 0xffffU
+
 /** One virtqueue of a device. Private; the storage is the caller's. */
 struct avps_queue {
     struct avps_queue_regs regs;         /**< What the driver wrote. */
@@ -138,6 +142,7 @@ struct avps_queue {
     struct avps_vq vq;                   /**< The activated queue. */
     atomic_bool kicked;                  /**< Work may be there. */
     atomic_uint kicks;                   /**< Doorbells not yet counted. */
+    atomic_uint vector;                  /**< MSI-X vector, or AVPS_NO_VECTOR; PCI only. */
     struct avps_request *first;          /**< Oldest request in flight. */
     struct avps_request *last;           /**< Newest. */
     struct avps_queue_counters counters; /**< Counters. */
@@ -181,6 +186,7 @@ struct avps_device {
     bool resetting;                             /**< A reset waits for requests in flight. */
     bool paused;                                /**< avps_quiesce was called. */
     bool polled;                                /**< avps_poll_always was called. */
+    bool held;                                  /**< The transport lets no chain be taken. */
     bool config_pending;                        /**< A notification is owed after resume. */
     bool in_poll;                               /**< Re-entry guard. */
     bool again;                                 /**< A queue was asked for during the poll. */
@@ -188,6 +194,7 @@ struct avps_device {
     uint32_t config_generation;                 /**< Configuration generation. */
     uint32_t reset_generation;                  /**< Resets so far. */
     atomic_uint spurious;                  /**< Doorbells of unknown queues, not yet counted. */
+    struct avps_features withheld;         /**< Not to be offered. */
     struct avps_features offered;          /**< Offered to the driver. */
     struct avps_features wanted;           /**< Written by the driver, not yet accepted. */
     struct avps_features accepted;         /**< Latched at FEATURES_OK. */

@@ -37,9 +37,6 @@ extern "C" {
 /** Most MSI-X vectors of a function. */
 #define AVPS_PCI_VECTORS_MAX 2048U
 
-/** What an event without an MSI-X vector is mapped to. */
-#define AVPS_PCI_NO_VECTOR 0xffffU
-
 /** BAR of the structures. */
 #define AVPS_PCI_BAR 0U
 

@@ -252,7 +252,7 @@ static enum avps_status console_take(struct avps_device *dev, uint16_t queue,
 {
     enum avps_status status = avps_device_pop(dev, queue, chain);
 
-    if (status == AVPS_EMPTY && !dev->paused && avps_device_starve(dev, queue)) {
+    if (status == AVPS_EMPTY && avps_device_is_taking(dev) && avps_device_starve(dev, queue)) {
         status = avps_device_pop(dev, queue, chain);
     }
     if (status == AVPS_AGAIN || status == AVPS_E_IO) {
@@ -449,7 +449,8 @@ static void console_offer_input(struct avps_console *console, uint32_t id)
 {
     struct avps_console_port *port = &console->ports[id];
 
-    if (port->ops == NULL || !port->starved || !port->guest_open || console->base.paused ||
+    if (port->ops == NULL || !port->starved || !port->guest_open ||
+        !avps_device_is_taking(&console->base) ||
         !avps_device_starve(&console->base, console_rx_queue(id))) {
         return;
     }

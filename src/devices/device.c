@@ -89,11 +89,19 @@ static void device_offer(struct avps_device *dev, const struct avps_device_confi
     if (!config->order_platform) {
         avps_features_remove(&dev->offered, AVPS_F_ORDER_PLATFORM);
     }
+    dev->withheld = config->withhold;
     for (size_t i = 0; i < AVPS_COUNT_OF(dev->offered.word); i++) {
-        dev->offered.word[i] &= ~config->withhold.word[i];
+        dev->offered.word[i] &= ~dev->withheld.word[i];
     }
     avps_features_add(&dev->offered, AVPS_F_VERSION_1); /* [feat-1.1] */
     features_close(dev->ops->features, dev->ops->feature_count, &dev->offered);
+}
+
+void avps_device_offer(struct avps_device *dev, unsigned int bit)
+{
+    if (!avps_features_has(&dev->withheld, bit)) {
+        avps_features_add(&dev->offered, bit);
+    }
 }
 
 /* [core-2.2] [core-2.4] Depends on the set alone, so the same set is accepted every time. */
@@ -115,6 +123,11 @@ static bool device_accepts(const struct avps_device *dev, const struct avps_feat
 uint32_t avps_device_offered_word(const struct avps_device *dev, uint32_t selector)
 {
     return selector < AVPS_COUNT_OF(dev->offered.word) ? dev->offered.word[selector] : 0U;
+}
+
+uint32_t avps_device_wanted_word(const struct avps_device *dev, uint32_t selector)
+{
+    return selector < AVPS_COUNT_OF(dev->wanted.word) ? dev->wanted.word[selector] : 0U;
 }
 
 void avps_device_write_features(struct avps_device *dev, uint32_t selector, uint32_t value)
@@ -146,6 +159,7 @@ static void queue_init(struct avps_queue *queue)
     (void)memset(queue, 0, sizeof *queue);
     atomic_init(&queue->kicked, false);
     atomic_init(&queue->kicks, 0U);
+    atomic_init(&queue->vector, AVPS_NO_VECTOR);
     avps_chain_init(&queue->scratch, queue->segs, AVPS_CHAIN_SEGS);
 }
 
@@ -243,7 +257,7 @@ void avps_device_fault(struct avps_device *dev, enum avps_status status)
 void avps_device_config_changed(struct avps_device *dev)
 {
     if ((dev->status & VIRTIO_STATUS_SUSPEND) == 0U) {
-        dev->config_generation++; /* [mmio-1.6] */
+        dev->config_generation++; /* [mmio-1.6] [pci-5.6] */
     }
     if ((dev->status & VIRTIO_STATUS_SUSPEND) != 0U || dev->suspending) {
         dev->config_pending = true;
@@ -307,6 +321,8 @@ static void device_finish_queue_reset(struct avps_device *dev, uint16_t index)
 {
     device_close_queue(dev, index);
     dev->queues[index].regs = (struct avps_queue_regs){.size = dev->queue_size_max};
+    atomic_store_explicit(&dev->queues[index].vector, AVPS_NO_VECTOR,
+                          memory_order_relaxed); /* [pci-12.7] */
     if (dev->ops->queue_reset != NULL && !avps_device_queue_is_admin(dev, index)) {
         dev->ops->queue_reset(dev, index);
     }

@@ -189,6 +189,12 @@ enum avps_status avps_device_init(struct avps_device *dev, const struct avps_dev
 /* Whether chains may be taken and notifications sent. */
 bool avps_device_is_live(const struct avps_device *dev);
 
+/* Whether chains may be taken from live queues now. */
+static inline bool avps_device_is_taking(const struct avps_device *dev)
+{
+    return !dev->paused && !dev->held;
+}
+
 /* Whether the driver accepted a feature. */
 static inline bool avps_device_has(const struct avps_device *dev, unsigned int bit)
 {
@@ -285,6 +291,12 @@ struct avps_transport_ops {
 enum avps_status avps_device_attach(struct avps_device *dev, const struct avps_transport_ops *ops,
                                     void *ctx);
 
+/* Offer a feature that the transport carries, unless it is withheld; before the driver can look. */
+void avps_device_offer(struct avps_device *dev, unsigned int bit);
+
+/* Take no chains as long as `held`; what is in flight goes on. */
+void avps_device_hold(struct avps_device *dev, bool held);
+
 /* The status register as the driver reads it: not 0 while a reset is going on. */
 /*@ requires \valid_read(dev);
   @ assigns \nothing;
@@ -296,6 +308,11 @@ void avps_device_write_status(struct avps_device *dev, uint32_t value);
   @ ensures selector < 4 ==> \result == dev->offered.word[selector];
   @ ensures selector >= 4 ==> \result == 0; */
 uint32_t avps_device_offered_word(const struct avps_device *dev, uint32_t selector);
+/*@ requires \valid_read(dev);
+  @ assigns \nothing;
+  @ ensures selector < 4 ==> \result == dev->wanted.word[selector];
+  @ ensures selector >= 4 ==> \result == 0; */
+uint32_t avps_device_wanted_word(const struct avps_device *dev, uint32_t selector);
 /*@ requires \valid(dev);
   @ assigns dev->wanted.word[0 .. 3];
   @ ensures \forall integer i; 0 <= i < 4 && i != selector ==>

@@ -74,7 +74,7 @@ enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t index,
 
     *count = 0;
     if (!avps_device_is_live(dev) || !queue->vq.live || queue->regs.resetting ||
-        queue->regs.stopping || dev->paused) {
+        queue->regs.stopping || !avps_device_is_taking(dev)) {
         return AVPS_EMPTY; /* but a fault that the queue has latched is told */
     }
     const enum avps_status status = avps_vq_pop_burst(&queue->vq, chains, max, count);
@@ -355,7 +355,8 @@ static bool queue_run(struct avps_device *dev, uint16_t index, uint32_t *budget)
     while (*budget != 0U) {
         const enum queue_step step = queue_serve(dev, index);
 
-        const bool dry = step == STEP_EMPTY && (dev->paused || !avps_device_starve(dev, index));
+        const bool dry =
+            step == STEP_EMPTY && (!avps_device_is_taking(dev) || !avps_device_starve(dev, index));
 
         if (step == STEP_WAIT || dry) {
             return false;
@@ -399,7 +400,7 @@ static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget
     if (kicked) {
         queue_count_kicks(dev, queue, live);
     }
-    if (!live || dev->paused) {
+    if (!live || !avps_device_is_taking(dev)) {
         return false;
     }
     const bool more = queue_serve_kind(dev, index, budget);
@@ -488,9 +489,25 @@ enum avps_status avps_quiesce(struct avps_device *dev)
     return AVPS_OK;
 }
 
+/* Look at every live queue again. */
+static void device_retry_all(struct avps_device *dev)
+{
+    avps_device_kick_all(dev);
+    device_wake(dev);
+}
+
 void avps_resume(struct avps_device *dev)
 {
     dev->paused = false;
-    avps_device_kick_all(dev);
-    device_wake(dev);
+    device_retry_all(dev);
+}
+
+void avps_device_hold(struct avps_device *dev, bool held)
+{
+    if (dev->held != held) {
+        dev->held = held;
+        if (!held) {
+            device_retry_all(dev);
+        }
+    }
 }

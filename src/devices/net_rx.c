@@ -391,7 +391,7 @@ static bool rx_pop_one(struct rx_ring *ring)
     const uint32_t have = ring->have;
 
     rx_pop(ring, 1);
-    if (ring->last == AVPS_EMPTY && !ring->net->base.paused &&
+    if (ring->last == AVPS_EMPTY && avps_device_is_taking(&ring->net->base) &&
         avps_device_starve(&ring->net->base, ring->queue)) {
         rx_pop(ring, 1);
     }

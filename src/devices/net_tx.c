@@ -315,7 +315,7 @@ static bool tx_rearm(struct avps_net *net, uint16_t queue, enum avps_status stat
         avps_device_retry(&net->base, queue);
         return false;
     }
-    return !net->base.paused && avps_device_starve(&net->base, queue);
+    return avps_device_is_taking(&net->base) && avps_device_starve(&net->base, queue);
 }
 
 /* One burst. @return whether to go on; `*budget` is what is left. */
@@ -407,6 +407,6 @@ enum avps_status avps_net_tx_done(struct avps_net *net, uint16_t pair, uint32_t 
 
 bool avps_net_tx_arm(struct avps_net *net, uint16_t pair)
 {
-    return net != NULL && pair < net->pair_count && !net->base.paused &&
+    return net != NULL && pair < net->pair_count && avps_device_is_taking(&net->base) &&
            avps_device_starve(&net->base, net_tx_queue(pair));
 }
