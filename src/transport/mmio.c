@@ -3,7 +3,7 @@
  * window -> init, save, load. Registers are 32 bits wide; anything else reads 0 and writes nothing. */
 #include "avps/mmio.h"
 
-#include "devices/device_internal.h"
+#include "transport/transport_internal.h"
 
 #define MMIO_MAGIC   0x74726976U /* [mmio-1.1] */
 #define MMIO_VERSION 2U          /* [mmio-1.2] */
@@ -169,22 +169,6 @@ static uint32_t mmio_read_register(const struct avps_mmio *mmio, uint32_t offset
 
 /* ---- writes ---- */
 
-/*@ requires \valid(address);
-  @ assigns *address;
-  @ ensures *address == ((\old(*address) & 0xffffffff00000000) | value); */
-static void mmio_set_low(uint64_t *address, uint32_t value)
-{
-    *address = (*address & 0xffffffff00000000U) | value;
-}
-
-/*@ requires \valid(address);
-  @ assigns *address;
-  @ ensures *address == ((\old(*address) & 0xffffffff) | (value << 32)); */
-static void mmio_set_high(uint64_t *address, uint32_t value)
-{
-    *address = (*address & 0xffffffffU) | (uint64_t)value << 32;
-}
-
 /*@ requires \valid(regs);
   @ assigns regs->size, regs->desc, regs->driver, regs->device;
   @ ensures regs->size == (offset == 0x038 ? value : \old(regs->size));
@@ -198,22 +182,22 @@ static void mmio_write_queue_regs(struct avps_queue_regs *regs, uint32_t offset,
         regs->size = value;
         break;
     case MMIO_QUEUE_DESC_LOW:
-        mmio_set_low(&regs->desc, value);
+        transport_set_low(&regs->desc, value);
         break;
     case MMIO_QUEUE_DESC_HIGH:
-        mmio_set_high(&regs->desc, value);
+        transport_set_high(&regs->desc, value);
         break;
     case MMIO_QUEUE_DRIVER_LOW:
-        mmio_set_low(&regs->driver, value);
+        transport_set_low(&regs->driver, value);
         break;
     case MMIO_QUEUE_DRIVER_HIGH:
-        mmio_set_high(&regs->driver, value);
+        transport_set_high(&regs->driver, value);
         break;
     case MMIO_QUEUE_DEVICE_LOW:
-        mmio_set_low(&regs->device, value);
+        transport_set_low(&regs->device, value);
         break;
     case MMIO_QUEUE_DEVICE_HIGH:
-        mmio_set_high(&regs->device, value);
+        transport_set_high(&regs->device, value);
         break;
     default:
         break;
@@ -242,9 +226,7 @@ static void mmio_write_queue(struct avps_mmio *mmio, uint32_t offset, uint32_t v
     } else if (offset == MMIO_QUEUE_READY) {
         mmio_write_ready(mmio, value);
     } else if (offset == MMIO_QUEUE_RESET) {
-        if (value == 1U && avps_device_has(mmio->device, AVPS_F_RING_RESET)) {
-            avps_device_reset_queue(mmio->device, (uint16_t)mmio->queue_sel);
-        }
+        transport_reset_queue(mmio->device, (uint16_t)mmio->queue_sel, value);
     } else if (avps_device_queue_is_open(mmio->device, queue)) {
         mmio_write_queue_regs(&queue->regs, offset, value);
     }
@@ -296,16 +278,6 @@ static void mmio_write_register(struct avps_mmio *mmio, uint32_t offset, uint32_
 
 /* ---- the window ---- */
 
-/*@ assigns \nothing;
-  @ ensures \result != 0 <==>
-  @   (width == 1 || width == 2 || width == 4 || width == 8) && offset % width == 0; */
-static bool mmio_width_is_valid(uint64_t offset, uint32_t width)
-{
-    const bool power = width == 1U || width == 2U || width == 4U || width == 8U;
-
-    return power && offset % width == 0U;
-}
-
 /* Which part an access hits, if it is allowed at all. */
 enum mmio_part { MMIO_PART_NONE, MMIO_PART_REGISTERS, MMIO_PART_CONFIG };
 
@@ -317,7 +289,7 @@ enum mmio_part { MMIO_PART_NONE, MMIO_PART_REGISTERS, MMIO_PART_CONFIG };
   @   \result == MMIO_PART_CONFIG; */
 static enum mmio_part mmio_decode(uint64_t offset, uint32_t width)
 {
-    if (!mmio_width_is_valid(offset, width) || offset > UINT32_MAX - 8U) {
+    if (!transport_width_is_valid(offset, width) || offset > UINT32_MAX - 8U) {
         return MMIO_PART_NONE;
     }
     if (offset >= MMIO_CONFIG) {
@@ -393,22 +365,7 @@ enum avps_status avps_mmio_save(struct avps_mmio *mmio, void *buffer, size_t siz
     avps_state_put_int(&state, mmio->queue_sel, 4);
     avps_state_put_int(&state, mmio->shm_sel, 4);
     avps_state_put_int(&state, mmio->interrupt_status, 4);
-    *used = 0;
-    const bool counts = buffer == NULL || state.failed;
-    const enum avps_status status =
-        counts ? avps_save(mmio->device, NULL, 0, used)
-               : avps_save(mmio->device, (uint8_t *)buffer + MMIO_STATE_SIZE,
-                           size - MMIO_STATE_SIZE, used);
-    *used += MMIO_STATE_SIZE;
-    return status == AVPS_OK && state.failed ? AVPS_E_NOSPACE : status;
-}
-
-/* Events happen to devices that run or have run. */
-static bool mmio_can_interrupt(const struct avps_mmio *mmio)
-{
-    const uint32_t mask = VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_SUSPEND;
-
-    return (avps_device_read_status(mmio->device) & mask) != 0U;
+    return transport_save_device(mmio->device, &state, used);
 }
 
 enum avps_status avps_mmio_load(struct avps_mmio *mmio, const void *buffer, size_t size)
@@ -429,7 +386,7 @@ enum avps_status avps_mmio_load(struct avps_mmio *mmio, const void *buffer, size
     enum avps_status status =
         avps_load(mmio->device, (const uint8_t *)buffer + MMIO_STATE_SIZE, size - MMIO_STATE_SIZE);
 
-    if (status == AVPS_OK && interrupts != 0U && !mmio_can_interrupt(mmio)) {
+    if (status == AVPS_OK && interrupts != 0U && !transport_can_interrupt(mmio->device)) {
         (void)avps_reset(mmio->device);
         status = AVPS_E_PARAM;
     }
