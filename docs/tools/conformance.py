@@ -24,12 +24,13 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE_DIRS = ("include", "src", "port")
 SUFFIXES = (".c", ".h", ".S", ".cpp")
 TAG = re.compile(r"\[((?:drv\.)?[a-z][a-z0-9-]*-(?:\d+\.\d+|x\d+)|AVPS [A-Z]+-\d+)\]")
-PREFIX = "core|feat|init|admin|split|packed|shm|mmio|rng|blk|net|console"
+PREFIX = "core|feat|init|admin|split|packed|shm|pci|mmio|rng|blk|net|console"
 LOOSE = re.compile(rf"\[(?:(?:drv\.)?(?:{PREFIX})-[x\d]|AVPS[ -])[^\]]*\]")
 CHAPTERS = (
     ("2", "Status, features, configuration space, virtqueues"),
     ("3", "Initialization, suspend"),
-    ("4", "virtio-mmio"),
+    ("4.1", "virtio-pci"),
+    ("4.2", "virtio-mmio"),
     ("5.1", "Network device"),
     ("5.2", "Block device"),
     ("5.3", "Console device"),

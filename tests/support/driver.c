@@ -426,22 +426,32 @@ void test_driver_free(struct test_driver *d)
 
 uint32_t test_driver_get(struct test_driver *d, uint32_t offset)
 {
-    return (uint32_t)avps_mmio_read(&d->mmio, offset, 4);
+    return d->bus != NULL ? d->bus->get(d->bus_ctx, offset)
+                          : (uint32_t)avps_mmio_read(&d->mmio, offset, 4);
 }
 
 void test_driver_set(struct test_driver *d, uint32_t offset, uint32_t value)
 {
-    avps_mmio_write(&d->mmio, offset, 4, value);
+    if (d->bus != NULL) {
+        d->bus->set(d->bus_ctx, offset, value);
+    } else {
+        avps_mmio_write(&d->mmio, offset, 4, value);
+    }
 }
 
 uint64_t test_driver_config(struct test_driver *d, uint32_t offset, uint32_t width)
 {
-    return avps_mmio_read(&d->mmio, (uint64_t)TEST_CONFIG + offset, width);
+    return d->bus != NULL ? d->bus->config(d->bus_ctx, offset, width)
+                          : avps_mmio_read(&d->mmio, (uint64_t)TEST_CONFIG + offset, width);
 }
 
 void test_driver_config_set(struct test_driver *d, uint32_t offset, uint32_t width, uint64_t value)
 {
-    avps_mmio_write(&d->mmio, (uint64_t)TEST_CONFIG + offset, width, value);
+    if (d->bus != NULL) {
+        d->bus->config_set(d->bus_ctx, offset, width, value);
+    } else {
+        avps_mmio_write(&d->mmio, (uint64_t)TEST_CONFIG + offset, width, value);
+    }
 }
 
 static uint32_t driver_offered(struct test_driver *d, uint32_t word)

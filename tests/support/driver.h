@@ -192,10 +192,20 @@ enum test_register {
 
 #define TEST_VENDOR 0x544e4556U
 
+/* Another way to a device than the MMIO window: registers by the same names. */
+struct test_bus {
+    uint32_t (*get)(void *ctx, uint32_t offset);
+    void (*set)(void *ctx, uint32_t offset, uint32_t value);
+    uint64_t (*config)(void *ctx, uint32_t offset, uint32_t width);
+    void (*config_set)(void *ctx, uint32_t offset, uint32_t width, uint64_t value);
+};
+
 struct test_driver {
     struct test_mem mem;
     struct test_port port;
     struct avps_mmio mmio;
+    const struct test_bus *bus; /* NULL: mmio */
+    void *bus_ctx;
     struct avps_device *device;
     struct avps_features want; /* VERSION_1 from the start */
     uint32_t size;             /* of every queue; 16 from the start, at most the device's */

@@ -254,9 +254,8 @@ static const struct avps_device_ops ops_of[] = {
                         .burst = fake_burst},
 };
 
-enum avps_status test_fake_init_with(struct test_fake *fake, struct test_driver *d,
-                                     enum test_fake_kind kind,
-                                     const struct avps_device_config *base)
+static enum avps_status fake_init(struct test_fake *fake, struct test_driver *d,
+                                  enum test_fake_kind kind, const struct avps_device_config *base)
 {
     struct avps_features offer = {{0xffffffffU, 0, 0, 0xffffffffU}};
 
@@ -271,11 +270,27 @@ enum avps_status test_fake_init_with(struct test_fake *fake, struct test_driver 
     for (size_t i = 0; i < TEST_FAKE_REQUESTS; i++) {
         avps_chain_init(&fake->requests[i].chain, fake->segs[i], TEST_FAKE_SEGS);
     }
-    const enum avps_status status = avps_device_init(&fake->base, &ops_of[kind], base, &offer);
+    return avps_device_init(&fake->base, &ops_of[kind], base, &offer);
+}
+
+enum avps_status test_fake_init_with(struct test_fake *fake, struct test_driver *d,
+                                     enum test_fake_kind kind,
+                                     const struct avps_device_config *base)
+{
+    const enum avps_status status = fake_init(fake, d, kind, base);
+
     if (status == AVPS_OK) {
         test_driver_attach(d, &fake->base);
     }
     return status;
+}
+
+void test_fake_init_alone(struct test_fake *fake, struct test_driver *d, enum test_fake_kind kind)
+{
+    const struct avps_device_config base =
+        test_driver_base(d, fake_queues[0], TEST_FAKE_QUEUES, 256);
+
+    assert_int_equal(fake_init(fake, d, kind, &base), AVPS_OK);
 }
 
 void test_fake_init(struct test_fake *fake, struct test_driver *d, enum test_fake_kind kind)

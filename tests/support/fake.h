@@ -78,6 +78,8 @@ struct test_fake {
 };
 
 void test_fake_init(struct test_fake *fake, struct test_driver *d, enum test_fake_kind kind);
+/* Without a transport. */
+void test_fake_init_alone(struct test_fake *fake, struct test_driver *d, enum test_fake_kind kind);
 /* With these features withheld, and so on: `base` is what test_driver_base gave, changed. */
 enum avps_status test_fake_init_with(struct test_fake *fake, struct test_driver *d,
                                      enum test_fake_kind kind,
