@@ -352,6 +352,9 @@ enum avps_status avps_pci_init(struct avps_pci *pci, const struct avps_pci_confi
     }
     if (status == AVPS_OK) {
         avps_device_offer(config->device, AVPS_F_NOTIF_CONFIG_DATA);
+        if (config->device->admin != NULL) {
+            avps_device_offer(config->device, AVPS_F_ADMIN_VQ);
+        }
         avps_device_hold(config->device, true); /* until it may be a bus master */
     }
     return status;

@@ -61,6 +61,16 @@ uint16_t avps_pci_map_vector(const struct avps_pci *pci, uint32_t vector)
     return vector < pci->vector_count ? (uint16_t)vector : (uint16_t)AVPS_NO_VECTOR;
 }
 
+/* The selected queue, or NULL if the driver has no such queue. */
+static struct avps_queue *common_queue(const struct avps_pci *pci)
+{
+    struct avps_device *dev = pci->device;
+    const bool hidden = avps_device_queue_is_admin(dev, pci->queue_select) &&
+                        !avps_device_has(dev, AVPS_F_ADMIN_VQ);
+
+    return hidden ? NULL : avps_device_queue(dev, pci->queue_select);
+}
+
 /* ---- reads ---- */
 
 /*@ assigns \nothing;
@@ -100,7 +110,7 @@ static uint32_t common_read_address(const struct avps_queue_regs *regs, uint32_t
 /* [pci-5.14] All of it is 0 for a queue that does not exist. */
 static uint32_t common_read_queue(const struct avps_pci *pci, uint32_t offset)
 {
-    const struct avps_queue *queue = avps_device_queue(pci->device, pci->queue_select);
+    const struct avps_queue *queue = common_queue(pci);
 
     if (queue == NULL) {
         return offset == COMMON_QUEUE_MSIX_VECTOR ? AVPS_NO_VECTOR : 0U;
@@ -123,6 +133,12 @@ static uint32_t common_read_queue(const struct avps_pci *pci, uint32_t offset)
     }
 }
 
+/* [pci-5.16] Without the administration virtqueue, which is behind all others. */
+static uint32_t common_num_queues(const struct avps_device *dev)
+{
+    return dev->admin != NULL ? dev->queue_count - 1U : dev->queue_count;
+}
+
 static uint32_t common_read_field(const struct avps_pci *pci, uint32_t offset)
 {
     switch (offset) {
@@ -137,7 +153,7 @@ static uint32_t common_read_field(const struct avps_pci *pci, uint32_t offset)
     case COMMON_CONFIG_MSIX_VECTOR:
         return pci->config_vector; /* [pci-12.6] */
     case COMMON_NUM_QUEUES:
-        return pci->device->queue_count;
+        return common_num_queues(pci->device);
     case COMMON_DEVICE_STATUS:
         return avps_device_read_status(pci->device); /* [pci-5.7] */
     case COMMON_CONFIG_GENERATION:
@@ -145,8 +161,9 @@ static uint32_t common_read_field(const struct avps_pci *pci, uint32_t offset)
     case COMMON_QUEUE_SELECT:
         return pci->queue_select;
     case COMMON_ADMIN_QUEUE_INDEX:
+        return avps_device_has(pci->device, AVPS_F_ADMIN_VQ) ? common_num_queues(pci->device) : 0U;
     case COMMON_ADMIN_QUEUE_NUM:
-        return 0; /* VIRTIO_F_ADMIN_VQ is not offered */
+        return avps_device_has(pci->device, AVPS_F_ADMIN_VQ) ? 1U : 0U;
     default:
         return common_read_queue(pci, offset);
     }
@@ -222,7 +239,7 @@ static void common_write_setup(struct avps_pci *pci, struct avps_queue_regs *reg
 
 static void common_write_queue(struct avps_pci *pci, uint32_t offset, uint32_t value)
 {
-    struct avps_queue *queue = avps_device_queue(pci->device, pci->queue_select);
+    struct avps_queue *queue = common_queue(pci);
 
     if (queue == NULL || (offset == COMMON_QUEUE_ENABLE && value != 1U)) {
         common_refuse(pci); /* drv.pci-4.6: queues are stopped by queue_reset */

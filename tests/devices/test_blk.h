@@ -89,6 +89,7 @@ struct blk_test {
     enum avps_status lifetime_status;
     uint32_t used_len; /* of the last request */
     struct test_request last;
+    void (*attach)(struct blk_test *t); /* to another transport than MMIO; NULL: MMIO */
 };
 
 /* ---- back end ---- */
@@ -173,7 +174,11 @@ static inline void blk_init(struct blk_test *t)
     (void)memset(t->queues, 0xee, sizeof t->queues);
     assert_int_equal(avps_blk_init(&t->blk, &t->config), AVPS_OK);
     avps_sim_ramdisk_attach(&t->disk, &t->blk);
-    test_driver_attach(&t->d, &t->blk.base);
+    if (t->attach != NULL) {
+        t->attach(t);
+    } else {
+        test_driver_attach(&t->d, &t->blk.base);
+    }
     test_driver_want_all(&t->d, t->packed);
     for (unsigned int bit = 0; bit < 128U; bit++) {
         if (avps_features_has(&t->refuse, bit)) {
