@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Disk: options -> identity -> back end -> open, ready, close, reload. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "avps_posix/block.h"
+#include "avps_posix/null.h"
+#include "program.h"
+
+#define BLK_DEPTH 128U /* requests in flight per queue */
+
+struct blk {
+    const char *file;
+    uint64_t null_bytes;
+    const char *serial;
+    uint32_t queues;
+    bool readonly;
+    bool direct;
+    bool sync;
+    bool write_through;
+    struct avps_posix_block *block;
+    struct avps_posix_poller poller;
+    struct avps_queue *queue_storage;
+    struct avps_blk_request *requests;
+    struct avps_blk device;
+};
+
+enum { CHOICE_MEDIUM = 1 };
+
+static const struct option blk_rows[] = {
+    {.name = "file",
+     .value = "IMG",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct blk, file),
+     .choice = CHOICE_MEDIUM,
+     .must = true,
+     .help = "file or block device that holds the disk"},
+    {.name = "null",
+     .value = "SIZE",
+     .type = OPTION_SIZE,
+     .offset = offsetof(struct blk, null_bytes),
+     .min = AVPS_BLK_SECTOR,
+     .max = UINT64_C(1) << 60U,
+     .choice = CHOICE_MEDIUM,
+     .must = true,
+     .help = "no medium: reads give zeroes, writes are dropped (for measurements)"},
+    {.name = "readonly",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct blk, readonly),
+     .needs = "file",
+     .help = "the guest may not write; several programs may share the file"},
+    {.name = "direct",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct blk, direct),
+     .needs = "file",
+     .help = "past the host's page cache (O_DIRECT)"},
+    {.name = "sync",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct blk, sync),
+     .needs = "file",
+     .help = "preadv and pwritev in place of io_uring"},
+    {.name = "writethrough",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct blk, write_through),
+     .help = "without a write cache until the guest asks for one"},
+    {.name = "queues",
+     .value = "N",
+     .type = OPTION_NUMBER,
+     .offset = offsetof(struct blk, queues),
+     .min = 1,
+     .max = AVPS_BLK_QUEUES,
+     .help = "request queues (1)"},
+    {.name = "serial",
+     .value = "S",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct blk, serial),
+     .help = "what the guest reads as serial number, up to 20 bytes"},
+};
+
+/* ---- back end ---- */
+
+static void blk_poll_medium(void *ctx)
+{
+    (void)avps_posix_block_poll(ctx);
+}
+
+static enum avps_status blk_open_medium(struct device *device, struct avps_blk_config *config,
+                                        struct avps_posix_error *error)
+{
+    struct blk *blk = device->own;
+    const struct avps_posix_block_config open = {.path = blk->file,
+                                                 .loop = &device->program->loop,
+                                                 .engine = blk->sync ? AVPS_POSIX_BLOCK_SYNC
+                                                                     : AVPS_POSIX_BLOCK_AUTO,
+                                                 .depth = config->request_count,
+                                                 .read_only = blk->readonly,
+                                                 .direct = blk->direct};
+
+    if (blk->file == NULL) {
+        avps_posix_null_disk(config, blk->null_bytes / AVPS_BLK_SECTOR);
+        return AVPS_OK;
+    }
+    const enum avps_status status = avps_posix_block_open(&blk->block, &open, error);
+    if (status == AVPS_OK) {
+        avps_posix_block_describe(blk->block, config);
+    }
+    return status;
+}
+
+/* ---- open, ready, close, reload ---- */
+
+static enum avps_status blk_open(struct device *device, struct avps_posix_error *error)
+{
+    struct blk *blk = device->own;
+    struct avps_blk_config config = {.write_through = blk->write_through};
+
+    blk->queues = blk->queues != 0U ? blk->queues : 1U;
+    config.request_count = blk->queues * BLK_DEPTH;
+    if (blk->serial != NULL && strlen(blk->serial) > sizeof config.id) {
+        return device_fail(error, AVPS_E_PARAM, "--serial '%s' is longer than %zu bytes",
+                           blk->serial, sizeof config.id);
+    }
+    if (blk->serial != NULL) {
+        (void)memcpy(config.id, blk->serial, strlen(blk->serial));
+    }
+    blk->queue_storage = calloc(blk->queues, sizeof *blk->queue_storage);
+    blk->requests = calloc(config.request_count, sizeof *blk->requests);
+    if (blk->queue_storage == NULL || blk->requests == NULL) {
+        return device_fail(error, AVPS_E_NOSPACE, "not enough memory for %u queues", blk->queues);
+    }
+    config.requests = blk->requests;
+    config.base = device_base(device, blk->queue_storage, (uint16_t)blk->queues);
+    const enum avps_status status = blk_open_medium(device, &config, error);
+    if (status != AVPS_OK) {
+        return status;
+    }
+    device->base = &blk->device.base;
+    return avps_blk_init(&blk->device, &config) == AVPS_OK
+               ? AVPS_OK
+               : device_fail(error, AVPS_E_PARAM, "the disk cannot be set up");
+}
+
+static void blk_ready(struct device *device)
+{
+    struct blk *blk = device->own;
+
+    if (blk->block == NULL) {
+        return;
+    }
+    avps_posix_block_attach(blk->block, &blk->device);
+    if (device->options.poll && avps_posix_block_is_async(blk->block)) {
+        avps_posix_poller_start(&blk->poller, &device->program->loop, blk_poll_medium, blk->block);
+    }
+}
+
+static bool blk_close(struct device *device)
+{
+    struct blk *blk = device->own;
+
+    avps_posix_poller_stop(&blk->poller);
+    const bool is_well = avps_posix_block_close(blk->block) == AVPS_OK;
+    free(blk->requests);
+    free(blk->queue_storage);
+    return is_well;
+}
+
+static void blk_reload(struct device *device)
+{
+    struct blk *blk = device->own;
+    uint64_t sectors = 0;
+
+    if (blk->block != NULL && avps_posix_block_resize(blk->block, &sectors) == AVPS_OK &&
+        avps_blk_set_capacity(&blk->device, sectors) == AVPS_OK) {
+        program_say(device->program, LOG_INFO, "%s: %llu sectors", device->label,
+                    (unsigned long long)sectors);
+    }
+}
+
+const struct device_kind blk_kind = {
+    .name = "blk",
+    .summary = "disk on a file or block device",
+    .id = 2,
+    .rows = blk_rows,
+    .row_count = sizeof blk_rows / sizeof blk_rows[0],
+    .size = sizeof(struct blk),
+    .open = blk_open,
+    .ready = blk_ready,
+    .close = blk_close,
+    .reload = blk_reload,
+};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Console: options -> terminals of the ports -> open, ready, close, resize. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "avps_posix/terminal.h"
+#include "program.h"
+
+#define CONSOLE_PORTS 16U
+#define CONSOLE_NAME  128U
+
+struct console {
+    bool pty;
+    bool stdio;
+    const char *unix_path;
+    const char *file;
+    uint32_t ports;
+    struct avps_posix_terminal *terminals[CONSOLE_PORTS];
+    char paths[CONSOLE_PORTS][CONSOLE_NAME];
+    char names[CONSOLE_PORTS][32];
+    struct avps_console_port port_storage[CONSOLE_PORTS];
+    struct avps_queue *queue_storage;
+    struct avps_console device;
+};
+
+enum { CHOICE_TERMINAL = 1 };
+
+static const struct option console_rows[] = {
+    {.name = "pty",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct console, pty),
+     .choice = CHOICE_TERMINAL,
+     .help = "a pseudo terminal, whose name the log tells (the default)"},
+    {.name = "stdio",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct console, stdio),
+     .choice = CHOICE_TERMINAL,
+     .help = "standard input and output; control-] ends the program"},
+    {.name = "unix",
+     .value = "PATH",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct console, unix_path),
+     .choice = CHOICE_TERMINAL,
+     .help = "a Unix socket, one peer at a time"},
+    {.name = "file",
+     .value = "LOG",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct console, file),
+     .choice = CHOICE_TERMINAL,
+     .help = "output is appended to a file, there is no input"},
+    {.name = "ports",
+     .value = "N",
+     .type = OPTION_NUMBER,
+     .offset = offsetof(struct console, ports),
+     .min = 1,
+     .max = CONSOLE_PORTS,
+     .help = "ports (1); the others are avps.1, avps.2 ... in the guest, with terminals alike"},
+};
+
+/* ---- terminals of the ports ---- */
+
+static void console_escaped(void *ctx)
+{
+    program_stop(ctx);
+}
+
+/* Port n of a path is path.n; there is one standard input only. */
+static struct avps_posix_terminal_config console_terminal(struct device *device, uint32_t port)
+{
+    struct console *console = device->own;
+    struct avps_posix_terminal_config config = {.loop = &device->program->loop,
+                                                .kind = AVPS_POSIX_TERMINAL_PTY,
+                                                .port = port,
+                                                .escaped = console_escaped,
+                                                .ctx = device->program};
+    const char *path = console->unix_path != NULL ? console->unix_path : console->file;
+
+    if (path != NULL) {
+        config.kind =
+            console->unix_path != NULL ? AVPS_POSIX_TERMINAL_UNIX : AVPS_POSIX_TERMINAL_FILE;
+        config.path = path;
+    } else if (console->stdio && port == 0U) {
+        config.kind = AVPS_POSIX_TERMINAL_STDIO;
+    }
+    if (path != NULL && port != 0U) {
+        (void)snprintf(console->paths[port], CONSOLE_NAME, "%s.%u", path, port);
+        config.path = console->paths[port];
+    }
+    return config;
+}
+
+static enum avps_status console_open_terminals(struct device *device,
+                                               struct avps_posix_error *error)
+{
+    struct console *console = device->own;
+    enum avps_status status = AVPS_OK;
+
+    for (uint32_t port = 0; port < console->ports && status == AVPS_OK; port++) {
+        const struct avps_posix_terminal_config config = console_terminal(device, port);
+
+        status = avps_posix_terminal_open(&console->terminals[port], &config, error);
+        (void)snprintf(console->names[port], sizeof console->names[port], "avps.%u", port);
+    }
+    return status;
+}
+
+/* ---- open, ready, close, resize ---- */
+
+static void console_describe(struct console *console, uint32_t port,
+                             struct avps_console_port_config *config)
+{
+    *config =
+        (struct avps_console_port_config){.name = console->names[port], .console = port == 0U};
+    avps_posix_terminal_describe(console->terminals[port], config);
+}
+
+static enum avps_status console_init(struct device *device)
+{
+    struct console *console = device->own;
+    const bool several = console->ports > 1U;
+    const uint16_t queues = (uint16_t)(several ? 2U * console->ports + 2U : 2U);
+    struct avps_console_config config = {
+        .ports = console->port_storage, .max_ports = console->ports, .multiport = several};
+    enum avps_status status = AVPS_OK;
+
+    console->queue_storage = calloc(queues, sizeof *console->queue_storage);
+    if (console->queue_storage == NULL) {
+        return AVPS_E_NOSPACE;
+    }
+    config.base = device_base(device, console->queue_storage, queues);
+    console_describe(console, 0, &config.port0);
+    device->base = &console->device.base;
+    status = avps_console_init(&console->device, &config);
+    for (uint32_t port = 1; port < console->ports && status == AVPS_OK; port++) {
+        struct avps_console_port_config another;
+
+        console_describe(console, port, &another);
+        status = avps_console_add_port(&console->device, port, &another);
+    }
+    return status;
+}
+
+static enum avps_status console_open(struct device *device, struct avps_posix_error *error)
+{
+    struct console *console = device->own;
+
+    console->ports = console->ports != 0U ? console->ports : 1U;
+    const enum avps_status status = console_open_terminals(device, error);
+    if (status != AVPS_OK) {
+        return status;
+    }
+    return console_init(device) == AVPS_OK
+               ? AVPS_OK
+               : device_fail(error, AVPS_E_NOSPACE, "the console cannot be set up");
+}
+
+static void console_ready(struct device *device)
+{
+    struct console *console = device->own;
+
+    for (uint32_t port = 0; port < console->ports; port++) {
+        avps_posix_terminal_attach(console->terminals[port], &console->device);
+        program_say(device->program, LOG_INFO, "%s: port %u is %s", device->label, port,
+                    avps_posix_terminal_name(console->terminals[port]));
+    }
+}
+
+static bool console_close(struct device *device)
+{
+    struct console *console = device->own;
+
+    for (uint32_t port = 0; port < CONSOLE_PORTS; port++) {
+        avps_posix_terminal_close(console->terminals[port]);
+    }
+    free(console->queue_storage);
+    return true;
+}
+
+static void console_resized(struct device *device)
+{
+    struct console *console = device->own;
+
+    avps_posix_terminal_resized(console->terminals[0]);
+}
+
+const struct device_kind console_kind = {
+    .name = "console",
+    .summary = "console on a terminal, socket or file",
+    .id = 3,
+    .rows = console_rows,
+    .row_count = sizeof console_rows / sizeof console_rows[0],
+    .size = sizeof(struct console),
+    .open = console_open,
+    .ready = console_ready,
+    .close = console_close,
+    .resized = console_resized,
+};

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Network: options -> forwarded ports -> switches -> back ends -> open, ready, close. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "avps_posix/null.h"
+#include "avps_posix/slirp.h"
+#include "avps_posix/tap.h"
+#include "program.h"
+
+#define NET_PAIRS        8U
+#define NET_SWITCH_TABLE 1024U
+#define NET_SWITCH_FRAME 65597U
+#define NET_SWITCH_AGE   UINT64_C(300000000000)
+
+struct net {
+    const char *tap_name;
+    bool user;
+    const char *switch_name;
+    bool loop;
+    uint32_t null_len;
+    uint8_t mac[6];
+    uint32_t mtu;
+    uint32_t queues;
+    struct option_list forwards;
+    bool restricted;
+    bool no_offloads;
+    struct avps_posix_tap *tap;
+    struct avps_posix_slirp *slirp;
+    struct avps_posix_null_net null;
+    bool has_null;
+    struct net_switch *joined;
+    uint16_t switch_port;
+    struct avps_queue *queue_storage;
+    struct avps_net_pair *pair_storage;
+    struct avps_net device;
+};
+
+/* Network devices of this program that gave the same name. */
+struct net_switch {
+    struct net_switch *next;
+    const char *name;
+    uint16_t used;
+    struct avps_switch device;
+    struct avps_switch_port ports[PROGRAM_DEVICES];
+    struct avps_switch_entry table[NET_SWITCH_TABLE];
+    uint8_t bounce[2][NET_SWITCH_FRAME];
+};
+
+enum { CHOICE_NETWORK = 1 };
+
+static const struct option net_rows[] = {
+    {.name = "tap",
+     .value = "NAME",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct net, tap_name),
+     .choice = CHOICE_NETWORK,
+     .must = true,
+     .help = "tap interface of the host, made if there is none"},
+    {.name = "user",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct net, user),
+     .choice = CHOICE_NETWORK,
+     .must = true,
+     .help = "user network through sockets of this program (libslirp)"},
+    {.name = "switch",
+     .value = "NAME",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct net, switch_name),
+     .choice = CHOICE_NETWORK,
+     .must = true,
+     .help = "switch between the devices of this program that give this name"},
+    {.name = "loop",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct net, loop),
+     .choice = CHOICE_NETWORK,
+     .must = true,
+     .help = "every frame goes back to the guest (for measurements)"},
+    {.name = "null",
+     .value = "LEN",
+     .type = OPTION_OPTIONAL,
+     .offset = offsetof(struct net, null_len),
+     .min = AVPS_POSIX_NULL_FRAME_MIN,
+     .max = AVPS_POSIX_NULL_FRAME_MAX,
+     .choice = CHOICE_NETWORK,
+     .must = true,
+     .help = "frames are swallowed; with LEN, frames of LEN bytes come (for measurements)"},
+    {.name = "mac",
+     .value = "MAC",
+     .type = OPTION_MAC,
+     .offset = offsetof(struct net, mac),
+     .help = "address of the guest (made from the socket's path)"},
+    {.name = "mtu",
+     .value = "N",
+     .type = OPTION_NUMBER,
+     .offset = offsetof(struct net, mtu),
+     .min = 68,
+     .max = 65521,
+     .help = "largest packet, told to the guest"},
+    {.name = "queues",
+     .value = "N",
+     .type = OPTION_NUMBER,
+     .offset = offsetof(struct net, queues),
+     .min = 1,
+     .max = NET_PAIRS,
+     .help = "queue pairs (1)"},
+    {.name = "forward",
+     .value = "tcp:H:G",
+     .type = OPTION_TEXTS,
+     .offset = offsetof(struct net, forwards),
+     .needs = "user",
+     .help = "port H of 127.0.0.1 leads to port G of the guest; also udp:H:G; repeatable"},
+    {.name = "restrict",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct net, restricted),
+     .needs = "user",
+     .help = "the guest reaches nothing; forwarded ports still reach it"},
+    {.name = "no-offloads",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct net, no_offloads),
+     .needs = "tap",
+     .help = "whole frames with checksums only"},
+};
+
+/* ---- forwarded ports ---- */
+
+static enum avps_status net_forward(const struct net *net, const char *text,
+                                    struct avps_posix_error *error)
+{
+    unsigned int from = 0;
+    unsigned int to = 0;
+    char protocol[4] = {0};
+    char after = '\0';
+
+    if (sscanf(text, "%3[a-z]:%5u:%5u%c", protocol, &from, &to, &after) != 3 || from == 0U ||
+        from > UINT16_MAX || to == 0U || to > UINT16_MAX ||
+        (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0)) {
+        return device_fail(error, AVPS_E_PARAM,
+                           "--forward takes tcp:PORT:PORT or udp:PORT:PORT, not '%s'", text);
+    }
+    return avps_posix_slirp_forward(net->slirp, protocol[0] == 'u', (uint16_t)from, (uint16_t)to,
+                                    error);
+}
+
+/* ---- switches ---- */
+
+static struct net_switch *switch_make(struct device *device, const char *name)
+{
+    struct net_switch *made = calloc(1, sizeof *made);
+
+    if (made == NULL) {
+        return NULL;
+    }
+    const struct avps_switch_config config = {.ports = made->ports,
+                                              .port_count = PROGRAM_DEVICES,
+                                              .table = made->table,
+                                              .table_size = NET_SWITCH_TABLE,
+                                              .bounce = made->bounce[0],
+                                              .bounce_size = NET_SWITCH_FRAME,
+                                              .age = NET_SWITCH_AGE,
+                                              .port = &device->runner.port};
+    if (avps_switch_init(&made->device, &config) != AVPS_OK) {
+        free(made);
+        return NULL;
+    }
+    made->name = name;
+    made->next = device->program->switches;
+    device->program->switches = made;
+    return made;
+}
+
+static struct net_switch *switch_get(struct device *device, const char *name)
+{
+    struct net_switch *at = device->program->switches;
+
+    while (at != NULL && strcmp(at->name, name) != 0) {
+        at = at->next;
+    }
+    return at != NULL ? at : switch_make(device, name);
+}
+
+void net_switches_free(struct program *program)
+{
+    while (program->switches != NULL) {
+        struct net_switch *next = program->switches->next;
+
+        free(program->switches);
+        program->switches = next;
+    }
+}
+
+/* ---- back ends ---- */
+
+static enum avps_status open_tap(struct device *device, struct avps_net_config *config,
+                                 struct avps_posix_error *error)
+{
+    struct net *net = device->own;
+    const struct avps_posix_tap_config tap = {.loop = &device->program->loop,
+                                              .name = net->tap_name,
+                                              .queues = (uint16_t)net->queues,
+                                              .no_offloads = net->no_offloads};
+    const enum avps_status status = avps_posix_tap_open(&net->tap, &tap, error);
+
+    if (status == AVPS_OK) {
+        avps_posix_tap_describe(net->tap, config);
+    }
+    return status;
+}
+
+static enum avps_status open_user(struct device *device, struct avps_net_config *config,
+                                  struct avps_posix_error *error)
+{
+    struct net *net = device->own;
+    const struct avps_posix_slirp_config slirp = {
+        .loop = &device->program->loop, .mtu = (uint16_t)net->mtu, .restricted = net->restricted};
+    enum avps_status status = avps_posix_slirp_open(&net->slirp, &slirp, error);
+
+    for (uint32_t i = 0; i < net->forwards.count && status == AVPS_OK; i++) {
+        status = net_forward(net, net->forwards.items[i], error);
+    }
+    if (status == AVPS_OK) {
+        avps_posix_slirp_describe(net->slirp, config);
+    }
+    return status;
+}
+
+static enum avps_status open_switch(struct device *device, struct avps_net_config *config,
+                                    struct avps_posix_error *error)
+{
+    struct net *net = device->own;
+
+    net->joined = switch_get(device, net->switch_name);
+    if (net->joined == NULL) {
+        return device_fail(error, AVPS_E_NOSPACE, "not enough memory for a switch");
+    }
+    net->switch_port = net->joined->used++;
+    config->ops = &avps_switch_net_ops;
+    config->ctx = &net->joined->ports[net->switch_port];
+    config->offloads = AVPS_NET_TX_CSUM | AVPS_NET_TX_TSO4 | AVPS_NET_TX_TSO6 | AVPS_NET_RX_CSUM |
+                       AVPS_NET_RX_TSO4 | AVPS_NET_RX_TSO6;
+    return AVPS_OK;
+}
+
+static enum avps_status open_null(struct device *device, struct avps_net_config *config,
+                                  struct avps_posix_error *error)
+{
+    struct net *net = device->own;
+    const struct avps_posix_null_net_config null = {.loop = &device->program->loop,
+                                                    .mode = net->loop ? AVPS_POSIX_NULL_ECHO
+                                                                      : AVPS_POSIX_NULL_SINK,
+                                                    .frame_len = net->null_len};
+    const enum avps_status status = avps_posix_null_net_init(&net->null, &null);
+
+    if (status != AVPS_OK) {
+        return device_fail(error, status, "not enough memory for frames");
+    }
+    net->has_null = true;
+    avps_posix_null_net_describe(&net->null, config);
+    return AVPS_OK;
+}
+
+static enum avps_status open_network(struct device *device, struct avps_net_config *config,
+                                     struct avps_posix_error *error)
+{
+    const struct net *net = device->own;
+
+    if (net->tap_name != NULL) {
+        return open_tap(device, config, error);
+    }
+    if (net->user) {
+        return open_user(device, config, error);
+    }
+    if (net->switch_name != NULL) {
+        return open_switch(device, config, error);
+    }
+    return open_null(device, config, error);
+}
+
+/* ---- open, ready, close ---- */
+
+/* The same device has the same address at every start (FNV-1a of its label). */
+static void net_make_mac(const struct device *device, uint8_t mac[6])
+{
+    uint32_t hash = UINT32_C(2166136261);
+
+    for (const char *at = device->label; *at != '\0'; at++) {
+        hash = (hash ^ (uint8_t)*at) * UINT32_C(16777619);
+    }
+    mac[0] = 0x52;
+    mac[1] = 0x54;
+    for (unsigned int i = 0; i < 4U; i++) {
+        mac[2U + i] = (uint8_t)(hash >> (8U * i));
+    }
+}
+
+static enum avps_status net_storage(struct net *net, struct avps_posix_error *error)
+{
+    net->queue_storage = calloc(2U * net->queues + 1U, sizeof *net->queue_storage);
+    net->pair_storage = calloc(net->queues, sizeof *net->pair_storage);
+    return net->queue_storage != NULL && net->pair_storage != NULL
+               ? AVPS_OK
+               : device_fail(error, AVPS_E_NOSPACE, "not enough memory for %u queue pairs",
+                             net->queues);
+}
+
+static enum avps_status net_init(struct device *device, struct avps_net_config *config,
+                                 struct avps_posix_error *error)
+{
+    struct net *net = device->own;
+
+    if (!options_given(&device->given, "mac")) {
+        net_make_mac(device, net->mac);
+    }
+    (void)memcpy(config->mac, net->mac, sizeof config->mac);
+    device->base = &net->device.base;
+    return avps_net_init(&net->device, config) == AVPS_OK
+               ? AVPS_OK
+               : device_fail(error, AVPS_E_PARAM, "the network device cannot be set up");
+}
+
+static enum avps_status net_open(struct device *device, struct avps_posix_error *error)
+{
+    struct net *net = device->own;
+    struct avps_net_config config = {.mtu = (uint16_t)net->mtu};
+
+    net->queues = net->queues != 0U ? net->queues : 1U;
+    enum avps_status status = net_storage(net, error);
+    if (status != AVPS_OK) {
+        return status;
+    }
+    config.base = device_base(device, net->queue_storage, (uint16_t)(2U * net->queues + 1U));
+    config.pairs = net->pair_storage;
+    config.pair_count = (uint16_t)net->queues;
+    status = open_network(device, &config, error);
+    return status == AVPS_OK ? net_init(device, &config, error) : status;
+}
+
+static void net_ready(struct device *device)
+{
+    struct net *net = device->own;
+
+    if (net->tap != NULL) {
+        avps_posix_tap_attach(net->tap, &net->device);
+    } else if (net->slirp != NULL) {
+        avps_posix_slirp_attach(net->slirp, &net->device);
+    } else if (net->joined != NULL) {
+        const struct avps_switch_port_config port = {.net = &net->device};
+
+        (void)!avps_switch_connect(&net->joined->device, net->switch_port, &port);
+    } else {
+        avps_posix_null_net_attach(&net->null, &net->device);
+    }
+}
+
+static bool net_close(struct device *device)
+{
+    struct net *net = device->own;
+
+    if (net->joined != NULL) {
+        avps_switch_disconnect(&net->joined->device, net->switch_port);
+    }
+    avps_posix_tap_close(net->tap);
+    avps_posix_slirp_close(net->slirp);
+    if (net->has_null) {
+        avps_posix_null_net_free(&net->null);
+    }
+    free(net->queue_storage);
+    free(net->pair_storage);
+    return true;
+}
+
+const struct device_kind net_kind = {
+    .name = "net",
+    .summary = "network on a tap interface, user network or switch",
+    .id = 1,
+    .rows = net_rows,
+    .row_count = sizeof net_rows / sizeof net_rows[0],
+    .size = sizeof(struct net),
+    .open = net_open,
+    .ready = net_ready,
+    .close = net_close,
+};
