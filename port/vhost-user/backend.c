@@ -28,7 +28,7 @@ void vu_close_fd(int *fd)
 
 void vu_say(struct avps_vu *vu, enum avps_vu_level level, const char *line)
 {
-    char text[VU_NAME_MAX + VU_REASON_MAX + 32U];
+    char text[VU_NAME_MAX + VU_REASON_MAX + 40U]; /* name, colon, the longest line */
 
     if (vu->config.report != NULL) {
         (void)snprintf(text, sizeof text, "%s: %s", vu->name, line);
