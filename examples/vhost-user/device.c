@@ -8,7 +8,10 @@
 
 #include "program.h"
 
-#define DEVICE_BUDGET   64U                  /* chains per queue and turn */
+/* Chains per queue and turn. What was served is published at the end of a turn: with few, the driver
+ * works on the first while the device is at the next. */
+#define DEVICE_BUDGET   16U
+#define DEVICE_LINGER   50U                  /* us */
 #define DEVICE_EVENT_NS UINT64_C(1000000000) /* at least between two lines that a guest can cause */
 
 /* ---- options ---- */
@@ -36,6 +39,12 @@ const struct option device_rows[] = {
      .type = OPTION_FLAG,
      .offset = offsetof(struct device_options, poll),
      .help = "busy polling: less delay, a processor for itself"},
+    {.name = "linger",
+     .value = "US",
+     .type = OPTION_NUMBER,
+     .offset = offsetof(struct device_options, linger_us),
+     .max = 1000000,
+     .help = "poll on for up to so many microseconds after work; 0: never (50)"},
     {.name = "packed",
      .type = OPTION_FLAG,
      .offset = offsetof(struct device_options, packed),
@@ -170,6 +179,7 @@ struct device *device_new(struct program *program, const struct device_kind *kin
     device->program = program;
     device->kind = kind;
     device->options.queue_size = 1024;
+    device->options.linger_us = DEVICE_LINGER;
     device->given =
         (struct option_group){.rows = kind->rows, .count = kind->row_count, .target = device->own};
     device->common = (struct option_group){
@@ -213,6 +223,7 @@ static enum avps_status start_served(struct device *device, struct avps_posix_er
         .disconnected = device_disconnected,
         .ctx = device,
         .busy_poll = device->options.poll,
+        .linger_us = device->options.linger_us,
     };
 
     if (avps_vu_new(&config, &device->vu) != AVPS_OK) {

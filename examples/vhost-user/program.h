@@ -50,6 +50,7 @@ struct device_options {
     const char *socket;
     uint32_t fd;
     uint32_t queue_size;
+    uint32_t linger_us;
     bool poll;
     bool packed;
     bool split;
