@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** @file fdt.h
- *  Device-tree nodes by which a guest finds its virtio-mmio devices; needs libfdt
- *  (AVPS_WITH_LIBFDT).
+ *  Device-tree nodes by which a guest finds its devices: a node for each virtio-mmio window, or one
+ *  for a PCI host; needs libfdt (AVPS_WITH_LIBFDT).
  *
  *  Memory: the tree is in the caller's buffer. Threads: any, one per tree. Guest: reads the tree;
  *  none of it is read back here.
@@ -54,6 +54,66 @@ AVPS_NODISCARD enum avps_status avps_fdt_add_mmio(void *fdt, int parent,
  *  @return AVPS_OK; AVPS_E_PARAM; AVPS_E_NOSPACE: the tree is unfinished then. */
 AVPS_NODISCARD enum avps_status avps_fdt_write_mmio(void *fdt, int address_cells, int size_cells,
                                                     const struct avps_fdt_mmio *desc);
+
+/** Most windows of a PCI host. */
+#define AVPS_FDT_WINDOWS_MAX 3U
+
+/** Most interrupt pins of a PCI host: one for each device of a bus. */
+#define AVPS_FDT_PINS_MAX 32U
+
+/** Most interrupt cells of a pin. */
+#define AVPS_FDT_PIN_CELLS_MAX 4U
+
+/** A memory window of a PCI host, in which the guest places BARs. */
+struct avps_fdt_pci_window {
+    uint64_t base;        /**< Guest address. */
+    uint64_t pci_address; /**< What a BAR holds there; usually the same. */
+    uint64_t size;        /**< Bytes, not 0. */
+    bool wide;         /**< 64-bit memory space; else all of it is below 4 GiB of PCI addresses. */
+    bool prefetchable; /**< For prefetchable BARs only. */
+};
+
+/** Where a pin of a device on the first bus is wired to. */
+struct avps_fdt_pci_pin {
+    uint8_t device;                             /**< 0..31. */
+    uint8_t pin;                                /**< 1..4: INTA..INTD. */
+    uint32_t interrupt[AVPS_FDT_PIN_CELLS_MAX]; /**< In the interrupt controller's format. */
+};
+
+/** A host with an ECAM window (ecam.h), as the guest is to see it. */
+struct avps_fdt_pci {
+    uint64_t ecam;                             /**< Guest address of the ECAM window. */
+    uint16_t bus_count;                        /**< Buses in it, 1..256. */
+    const struct avps_fdt_pci_window *windows; /**< Required; not all of them prefetchable. */
+    uint32_t window_count;                     /**< 1..AVPS_FDT_WINDOWS_MAX. */
+    const struct avps_fdt_pci_pin *pins;       /**< NULL: no INTx. */
+    uint32_t pin_count;                        /**< 1..AVPS_FDT_PINS_MAX; 0 with NULL. */
+    uint32_t interrupt_controller;             /**< Its phandle; needed with pins. */
+    uint32_t controller_address_cells;         /**< Its `#address-cells`, 0..2; 0 if it has none. */
+    uint32_t interrupt_cells; /**< Its `#interrupt-cells`, 1..AVPS_FDT_PIN_CELLS_MAX;
+                                                    unused without pins. */
+    uint32_t msi_controller;  /**< Phandle of what takes the messages of all
+                                                    functions, by their requester ID if it tells
+                                                    them apart; 0: none, no MSI-X. */
+    uint32_t iommu;    /**< Phandle of the IOMMU of all functions, by requester ID; 0: none. Goes
+                            with ACCESS_PLATFORM. */
+    bool dma_coherent; /**< As for avps_fdt_mmio. */
+};
+
+/** Add a node `pcie@<ecam>`, "pci-host-ecam-generic", to a read-write tree.
+ *  @param[in,out] fdt     As for avps_fdt_add_mmio(). @param parent  Likewise.
+ *  @param[in]     desc    What to write.
+ *  @return As avps_fdt_add_mmio(). */
+AVPS_NODISCARD enum avps_status avps_fdt_add_pci(void *fdt, int parent,
+                                                 const struct avps_fdt_pci *desc);
+
+/** The same with libfdt's sequential calls.
+ *  @param[in,out] fdt            As for avps_fdt_write_mmio().
+ *  @param         address_cells  Likewise. @param size_cells  Likewise.
+ *  @param[in]     desc           What to write.
+ *  @return As avps_fdt_write_mmio(). */
+AVPS_NODISCARD enum avps_status avps_fdt_write_pci(void *fdt, int address_cells, int size_cells,
+                                                   const struct avps_fdt_pci *desc);
 
 #ifdef __cplusplus
 }

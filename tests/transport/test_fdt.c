@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <libfdt.h>
 
+#include "avps/ecam.h"
 #include "avps/fdt.h"
 #include "avps/mmio.h"
 
@@ -319,6 +320,294 @@ static void test_fdt_refuses_a_finished_sequential_tree(void **state)
     assert_int_equal(avps_fdt_write_mmio(fdt, 2, 2, &desc), AVPS_E_PARAM);
 }
 
+/* ---- PCI hosts ---- */
+
+static const struct avps_fdt_pci_window low = {
+    .base = 0x10000000, .pci_address = 0x10000000, .size = 0x01000000};
+static const struct avps_fdt_pci_pin two_pins[] = {
+    {.device = 0, .pin = 1, .interrupt = {0, 16, 4}},
+    {.device = 31, .pin = 4, .interrupt = {0, 17, 4}}};
+
+/* What every host needs: one bus, one window. */
+static struct avps_fdt_pci host(void)
+{
+    const struct avps_fdt_pci desc = {
+        .ecam = 0x3f000000, .bus_count = 1, .windows = &low, .window_count = 1};
+    return desc;
+}
+
+static struct avps_fdt_pci host_with_pins(void)
+{
+    struct avps_fdt_pci desc = host();
+
+    desc.pins = two_pins;
+    desc.pin_count = 2;
+    desc.interrupt_controller = 1;
+    desc.interrupt_cells = 3;
+    return desc;
+}
+
+static void assert_plain_host(const void *fdt, int node)
+{
+    static const uint32_t reg[] = {0, 0x3f000000, 0, 0x100000};
+    static const uint32_t buses[] = {0, 0};
+    static const uint32_t ranges[] = {0x02000000, 0, 0x10000000, 0, 0x10000000, 0, 0x01000000};
+
+    assert_int_equal(fdt_node_check_compatible(fdt, node, "pci-host-ecam-generic"), 0);
+    assert_string_equal(fdt_getprop(fdt, node, "device_type", NULL), "pci");
+    assert_int_equal(fdt_address_cells(fdt, node), 3);
+    assert_int_equal(fdt_size_cells(fdt, node), 2);
+    assert_cells(fdt, node, "reg", reg, 4);
+    assert_cells(fdt, node, "bus-range", buses, 2);
+    assert_cells(fdt, node, "ranges", ranges, 7);
+    assert_false(has(fdt, node, "interrupt-map"));
+    assert_false(has(fdt, node, "msi-map"));
+    assert_false(has(fdt, node, "iommu-map"));
+    assert_false(has(fdt, node, "dma-coherent"));
+}
+
+/* [AVPS BOOT-2] [AVPS BOOT-3] */
+static void test_fdt_describes_a_pci_host(void **state)
+{
+    struct tree tree;
+    const struct avps_fdt_pci desc = host();
+
+    (void)state;
+    tree_init(&tree, 2, 2);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_OK);
+    assert_plain_host(tree.fdt, find(tree.fdt, "/soc/pcie@3f000000"));
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_E_STATE);
+}
+
+static void test_fdt_wires_the_pins_of_a_pci_host(void **state)
+{
+    static const uint32_t one[] = {1};
+    static const uint32_t mask[] = {0xf800, 0, 0, 7};
+    static const uint32_t map[] = {0x0000, 0, 0, 1, 1, 0, 16, 4, 0xf800, 0, 0, 4, 1, 0, 17, 4};
+    static const uint32_t addressed[] = {0x0000, 0, 0, 1, 1, 0, 0, 0, 16, 4,
+                                         0xf800, 0, 0, 4, 1, 0, 0, 0, 17, 4};
+    struct tree tree;
+    struct avps_fdt_pci desc = host_with_pins();
+
+    (void)state;
+    tree_init(&tree, 2, 2);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_OK);
+    int node = find(tree.fdt, "/soc/pcie@3f000000");
+    assert_cells(tree.fdt, node, "#interrupt-cells", one, 1);
+    assert_cells(tree.fdt, node, "interrupt-map-mask", mask, 4);
+    assert_cells(tree.fdt, node, "interrupt-map", map, 16);
+    tree_init(&tree, 2, 2);
+    desc.controller_address_cells = 2;
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_OK);
+    node = find(tree.fdt, "/soc/pcie@3f000000");
+    assert_cells(tree.fdt, node, "interrupt-map", addressed, 20);
+}
+
+static void test_fdt_routes_messages_and_translations_of_a_pci_host(void **state)
+{
+    static const uint32_t messages[] = {0, 7, 0, 0x10000};
+    static const uint32_t iommu[] = {0, 9, 0, 0x10000};
+    struct tree tree;
+    struct avps_fdt_pci desc = host();
+
+    (void)state;
+    desc.msi_controller = 7;
+    desc.iommu = 9;
+    desc.dma_coherent = true;
+    tree_init(&tree, 2, 2);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_OK);
+    const int node = find(tree.fdt, "/soc/pcie@3f000000");
+    assert_cells(tree.fdt, node, "msi-map", messages, 4);
+    assert_cells(tree.fdt, node, "iommu-map", iommu, 4);
+    assert_true(has(tree.fdt, node, "dma-coherent"));
+}
+
+static void test_fdt_describes_every_kind_of_pci_window(void **state)
+{
+    static const struct avps_fdt_pci_window windows[] = {
+        {.base = 0x10000000, .pci_address = 0x80000000, .size = 0x80000000},
+        {.base = UINT64_C(0x8000000000),
+         .pci_address = UINT64_C(0x4000000000),
+         .size = UINT64_C(0x4000000000),
+         .wide = true},
+        {.base = UINT64_C(0xc000000000),
+         .pci_address = UINT64_C(0xc000000000),
+         .size = 0x100000,
+         .wide = true,
+         .prefetchable = true}};
+    static const uint32_t reg[] = {0x40, 0, 0, 0x10000000};
+    static const uint32_t buses[] = {0, 255};
+    static const uint32_t ranges[] = {0x02000000, 0,          0x80000000, 0,    0x10000000, 0,
+                                      0x80000000, 0x03000000, 0x40,       0,    0x80,       0,
+                                      0x40,       0,          0x43000000, 0xc0, 0,          0xc0,
+                                      0,          0,          0x100000};
+    struct tree tree;
+    struct avps_fdt_pci desc = host();
+
+    (void)state;
+    desc.ecam = UINT64_C(0x4000000000);
+    desc.bus_count = 256;
+    desc.windows = windows;
+    desc.window_count = 3;
+    tree_init(&tree, 2, 2);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_OK);
+    const int node = find(tree.fdt, "/soc/pcie@4000000000");
+    assert_cells(tree.fdt, node, "reg", reg, 4);
+    assert_cells(tree.fdt, node, "bus-range", buses, 2);
+    assert_cells(tree.fdt, node, "ranges", ranges, 21);
+}
+
+static void test_fdt_follows_the_cells_of_a_pci_hosts_parent(void **state)
+{
+    static const uint32_t reg[] = {0x3f000000, 0x100000};
+    static const uint32_t ranges[] = {0x02000000, 0, 0x10000000, 0x10000000, 0, 0x01000000};
+    struct avps_fdt_pci_window high = low;
+    struct tree tree;
+    struct avps_fdt_pci desc = host();
+
+    (void)state;
+    tree_init(&tree, 1, 1);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_OK);
+    const int node = find(tree.fdt, "/soc/pcie@3f000000");
+    assert_cells(tree.fdt, node, "reg", reg, 2);
+    assert_cells(tree.fdt, node, "ranges", ranges, 6);
+    high.base = UINT64_C(0x100000000);
+    desc.windows = &high;
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_E_PARAM);
+    desc.windows = &low;
+    desc.ecam = UINT64_C(0x100000000);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_E_PARAM);
+}
+
+/* Room for the largest host: all pins with the longest interrupts, all windows, everything else. */
+static void test_fdt_describes_the_largest_pci_host(void **state)
+{
+    static char fdt[2U * TREE_SIZE];
+    struct avps_fdt_pci_window windows[AVPS_FDT_WINDOWS_MAX] = {low, low, low};
+    struct avps_fdt_pci_pin pins[AVPS_FDT_PINS_MAX];
+    struct avps_fdt_pci desc = host_with_pins();
+    int len = 0;
+
+    (void)state;
+    for (uint8_t i = 0; i < AVPS_FDT_PINS_MAX; i++) {
+        pins[i] = (struct avps_fdt_pci_pin){.device = i, .pin = 1, .interrupt = {0, i, 4, 0xf00}};
+    }
+    desc.windows = windows;
+    desc.window_count = AVPS_FDT_WINDOWS_MAX;
+    desc.pins = pins;
+    desc.pin_count = AVPS_FDT_PINS_MAX;
+    desc.interrupt_cells = AVPS_FDT_PIN_CELLS_MAX;
+    desc.controller_address_cells = 2;
+    desc.msi_controller = 2;
+    desc.iommu = 3;
+    desc.dma_coherent = true;
+    assert_int_equal(fdt_create(fdt, sizeof fdt), 0);
+    assert_int_equal(fdt_finish_reservemap(fdt), 0);
+    assert_int_equal(fdt_begin_node(fdt, ""), 0);
+    assert_int_equal(avps_fdt_write_pci(fdt, 2, 2, &desc), AVPS_OK);
+    assert_int_equal(fdt_end_node(fdt), 0);
+    assert_int_equal(fdt_finish(fdt), 0);
+    const fdt32_t *map = fdt_getprop(fdt, find(fdt, "/pcie@3f000000"), "interrupt-map", &len);
+    assert_non_null(map);
+    assert_int_equal(len, 32 * 11 * 4);
+    assert_int_equal(fdt32_ld(&map[31 * 11]), 31U << 11);
+    assert_int_equal(fdt32_ld(&map[31 * 11 + 8]), 31);
+    assert_int_equal(fdt32_ld(&map[31 * 11 + 10]), 0xf00);
+    assert_true(has(fdt, find(fdt, "/pcie@3f000000"), "dma-coherent"));
+}
+
+static void assert_refused(const struct avps_fdt_pci *desc)
+{
+    struct tree tree;
+
+    tree_init(&tree, 2, 2);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, desc), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_write_pci(tree.fdt, 2, 2, desc), AVPS_E_PARAM);
+    assert_int_equal(fdt_first_subnode(tree.fdt, tree.soc), -FDT_ERR_NOTFOUND);
+}
+
+static void test_fdt_refuses_a_bad_pci_host(void **state)
+{
+    struct avps_fdt_pci bad[6];
+
+    (void)state;
+    for (size_t i = 0; i < 6U; i++) {
+        bad[i] = host();
+    }
+    bad[0].bus_count = 0;
+    bad[1].bus_count = 257;
+    bad[2].ecam = UINT64_MAX - AVPS_ECAM_SIZE(1) + 2U;
+    bad[3].windows = NULL;
+    bad[4].window_count = 0;
+    bad[5].window_count = AVPS_FDT_WINDOWS_MAX + 1U;
+    for (size_t i = 0; i < 6U; i++) {
+        assert_refused(&bad[i]);
+    }
+    assert_refused(NULL);
+    bad[0] = host();
+    assert_int_equal(avps_fdt_add_pci(NULL, 0, &bad[0]), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_write_pci(NULL, 2, 2, &bad[0]), AVPS_E_PARAM);
+}
+
+static void test_fdt_refuses_a_bad_pci_window(void **state)
+{
+    struct avps_fdt_pci_window bad[6] = {low, low, low, low, low, low};
+    struct avps_fdt_pci desc = host();
+
+    (void)state;
+    bad[0].size = 0;
+    bad[1].base = UINT64_MAX - low.size + 2U;
+    bad[2].pci_address = UINT64_MAX - low.size + 2U;
+    bad[2].wide = true;
+    bad[3].pci_address = UINT64_C(0x100000000) - low.size + 1U;
+    bad[4].pci_address = UINT64_C(0x100000000);
+    bad[5].prefetchable = true;
+    for (size_t i = 0; i < 6U; i++) {
+        desc.windows = &bad[i];
+        assert_refused(&desc);
+    }
+    bad[3].pci_address--;
+    desc.windows = &bad[3];
+    struct tree tree;
+    tree_init(&tree, 2, 2);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_OK);
+}
+
+static void test_fdt_refuses_bad_pins_of_a_pci_host(void **state)
+{
+    struct avps_fdt_pci_pin pins[3][2];
+    struct avps_fdt_pci bad[10];
+
+    (void)state;
+    for (size_t i = 0; i < 3U; i++) {
+        memcpy(pins[i], two_pins, sizeof two_pins);
+    }
+    for (size_t i = 0; i < 10U; i++) {
+        bad[i] = host_with_pins();
+    }
+    pins[0][1].device = 32;
+    pins[1][1].pin = 0;
+    pins[2][1].pin = 5;
+    for (size_t i = 0; i < 3U; i++) {
+        bad[i].pins = pins[i];
+    }
+    bad[3].pins = NULL;
+    bad[4].pin_count = 0;
+    bad[5].interrupt_controller = 0;
+    bad[6].controller_address_cells = 3;
+    bad[7].interrupt_cells = 0;
+    bad[8].interrupt_cells = AVPS_FDT_PIN_CELLS_MAX + 1U;
+    static struct avps_fdt_pci_pin many[AVPS_FDT_PINS_MAX + 1U];
+    for (size_t i = 0; i <= AVPS_FDT_PINS_MAX; i++) {
+        many[i] = two_pins[0];
+    }
+    bad[9].pins = many;
+    bad[9].pin_count = AVPS_FDT_PINS_MAX + 1U;
+    for (size_t i = 0; i < 10U; i++) {
+        assert_refused(&bad[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +624,15 @@ int main(void)
         cmocka_unit_test(test_fdt_writes_the_same_node_sequentially),
         cmocka_unit_test(test_fdt_reports_a_full_sequential_tree),
         cmocka_unit_test(test_fdt_refuses_a_finished_sequential_tree),
+        cmocka_unit_test(test_fdt_describes_a_pci_host),
+        cmocka_unit_test(test_fdt_wires_the_pins_of_a_pci_host),
+        cmocka_unit_test(test_fdt_routes_messages_and_translations_of_a_pci_host),
+        cmocka_unit_test(test_fdt_describes_every_kind_of_pci_window),
+        cmocka_unit_test(test_fdt_follows_the_cells_of_a_pci_hosts_parent),
+        cmocka_unit_test(test_fdt_describes_the_largest_pci_host),
+        cmocka_unit_test(test_fdt_refuses_a_bad_pci_host),
+        cmocka_unit_test(test_fdt_refuses_a_bad_pci_window),
+        cmocka_unit_test(test_fdt_refuses_bad_pins_of_a_pci_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
