@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* GICv3 at EL2. Three kinds of interrupts reach the guest, each with its own pending set here:
- * virtual lines (level), software interrupts, and forwarded timers (linked to the physical one by
- * the list register's HW bit). gic_deliver moves as many as fit into list registers. */
+/* GICv3 at EL2. Four kinds of interrupts reach the guest, each with its own pending set here:
+ * virtual lines (level), messages and software interrupts (edge), and forwarded timers (linked to
+ * the physical one by the list register's HW bit). gic_deliver moves as many as fit into list
+ * registers. */
 #include "gic.h"
 
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #define LR_PRIORITY(p)  ((uint64_t)(p) << 48)
 #define LR_PHYSICAL(id) ((uint64_t)(id) << 32)
 #define LR_EOI          (1ULL << 41) /* maintenance interrupt when the guest is done */
+#define LR_EDGE         0ULL         /* nothing to do then */
 
 #define ICH_HCR_EN  (1ULL << 0)
 #define ICH_HCR_UIE (1ULL << 1) /* maintenance interrupt when at most one is in use */
@@ -30,6 +32,7 @@ struct gic_state {
     uintptr_t redistributor;
     uint32_t lr_count;
     uint32_t level;   /* virtual lines that are high */
+    uint32_t message; /* messages to deliver */
     uint32_t sgi;     /* software interrupts to deliver */
     uint32_t private; /* forwarded private interrupts to deliver, by number */
     bool guest_on;
@@ -196,6 +199,21 @@ void gic_set_level(uint32_t line, bool high)
     gic.level = high ? gic.level | bit : gic.level & ~bit;
 }
 
+void gic_send_messages(uint32_t set)
+{
+    gic.message |= set;
+}
+
+void gic_drop_messages(uint32_t set)
+{
+    gic.message &= ~set;
+}
+
+uint32_t gic_messages(void)
+{
+    return gic.message;
+}
+
 void gic_send_sgi(uint32_t sgi)
 {
     gic.sgi |= 1U << sgi;
@@ -219,10 +237,14 @@ static uint32_t gic_find(uint32_t intid)
     return gic.lr_count;
 }
 
-static bool gic_line_high(uint32_t intid)
+static bool gic_is_line(uint32_t intid)
 {
-    return intid >= GIC_VIRTUAL_BASE && intid < GIC_VIRTUAL_BASE + GIC_VIRTUAL_COUNT &&
-           ((gic.level >> (intid - GIC_VIRTUAL_BASE)) & 1U) != 0U;
+    return intid >= GIC_VIRTUAL_BASE && intid < GIC_VIRTUAL_BASE + GIC_VIRTUAL_COUNT;
+}
+
+static bool gic_line_fell(uint32_t intid)
+{
+    return gic_is_line(intid) && ((gic.level >> (intid - GIC_VIRTUAL_BASE)) & 1U) == 0U;
 }
 
 /* Empty the list registers of ended interrupts, and of lines that fell before they were taken. */
@@ -231,18 +253,14 @@ static void gic_retire(void)
     for (uint32_t i = 0; i < gic.lr_count; i++) {
         const uint64_t lr = gic_lrs[i].read();
         const uint64_t state = lr & LR_STATE;
-        const bool line = LR_INTID(lr) >= GIC_VIRTUAL_BASE;
 
-        if (lr != 0U &&
-            (state == 0U || (state == LR_PENDING && line && !gic_line_high(LR_INTID(lr))))) {
+        if (lr != 0U && (state == 0U || (state == LR_PENDING && gic_line_fell(LR_INTID(lr))))) {
             gic_lrs[i].write(0U);
         }
     }
 }
 
-/* Put `intid` into a list register.
- * @return false when all are taken. An interrupt already there counts as delivered, unless it must
- * be delivered once more after the guest is done with the first. */
+/* Put `intid` into a free list register. @return false when all are taken. */
 static bool gic_load(uint32_t intid, uint64_t extra)
 {
     const uint64_t value =
@@ -257,23 +275,37 @@ static bool gic_load(uint32_t intid, uint64_t extra)
     return false;
 }
 
-/* Deliver the interrupts `first + n` for every bit n of `set`.
- * @return The bits that stay: disabled, or in a list register already, or without a free one. */
+/* Deliver `intid`. @return false if it has to stay: disabled, without a free list register, or still
+ * in one. An edge goes on top of one in service, so that the guest takes it again; a level is looked
+ * at when the guest is done (LR_EOI), a physical interrupt cannot come twice. */
+static bool gic_put(uint32_t intid, uint64_t extra, bool *full)
+{
+    if (!gic_enabled(intid)) {
+        return false;
+    }
+    const uint32_t at = gic_find(intid);
+
+    if (at < gic.lr_count && extra == LR_EDGE) {
+        gic_lrs[at].write(gic_lrs[at].read() | LR_PENDING);
+        return true;
+    }
+    if (at < gic.lr_count) {
+        return false;
+    }
+    const bool loaded = gic_load(intid, extra | ((extra & LR_HW) != 0U ? LR_PHYSICAL(intid) : 0U));
+
+    *full = *full || !loaded;
+    return loaded;
+}
+
+/* Deliver the interrupts `first + n` for every bit n of `set`. @return The bits that stay. */
 static uint32_t gic_deliver_set(uint32_t set, uint32_t first, uint64_t extra, bool *full)
 {
     uint32_t left = 0;
 
     for (uint32_t n = 0; n < 32U && set >> n != 0U; n++) {
-        const uint32_t intid = first + n;
-
-        if (((set >> n) & 1U) == 0U) {
-            continue;
-        }
-        if (!gic_enabled(intid) || gic_find(intid) < gic.lr_count) {
+        if (((set >> n) & 1U) != 0U && !gic_put(first + n, extra, full)) {
             left |= 1U << n;
-        } else if (!gic_load(intid, extra | ((extra & LR_HW) != 0U ? LR_PHYSICAL(intid) : 0U))) {
-            left |= 1U << n;
-            *full = true;
         }
     }
     return left;
@@ -286,7 +318,8 @@ void gic_deliver(void)
     gic_retire();
     if (gic.guest_on) {
         gic.private = gic_deliver_set(gic.private, 0U, LR_HW, &full);
-        gic.sgi = gic_deliver_set(gic.sgi, 0U, LR_EOI, &full);
+        gic.sgi = gic_deliver_set(gic.sgi, 0U, LR_EDGE, &full);
+        gic.message = gic_deliver_set(gic.message, GIC_MESSAGE_BASE, LR_EDGE, &full);
         (void)gic_deliver_set(gic.level, GIC_VIRTUAL_BASE, LR_EOI, &full);
     }
     gic.waited += full ? 1U : 0U;

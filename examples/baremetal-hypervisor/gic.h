@@ -19,6 +19,11 @@
 #define GIC_VIRTUAL_BASE  48U
 #define GIC_VIRTUAL_COUNT 32U
 
+/* Message interrupts: SPIs that the guest's devices send as MSIs, GIC_MESSAGE_COUNT from here: edges,
+ * one word of the distributor's bit arrays, otherwise as above. */
+#define GIC_MESSAGE_BASE  96U
+#define GIC_MESSAGE_COUNT 32U
+
 #define GIC_SPURIOUS 1020U /* acknowledged numbers from here up mean "none" */
 
 void gic_init(uintptr_t distributor, uintptr_t redistributor);
@@ -37,6 +42,12 @@ void gic_forward(uint32_t intid);
 
 /* Level of virtual wired interrupt `line`, 0..GIC_VIRTUAL_COUNT-1. */
 void gic_set_level(uint32_t line, bool high);
+
+/* Message interrupts, bit n for GIC_MESSAGE_BASE + n: make pending, drop and read those that the guest
+ * was not given yet. */
+void gic_send_messages(uint32_t set);
+void gic_drop_messages(uint32_t set);
+uint32_t gic_messages(void);
 
 /* The guest sends itself software interrupt `sgi`, 0..15. */
 void gic_send_sgi(uint32_t sgi);

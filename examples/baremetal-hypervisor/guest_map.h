@@ -5,10 +5,15 @@
 #define HYP_GUEST_MAP_H
 
 #define GUEST_GICD   0x08000000ULL
+#define GUEST_V2M    0x08020000ULL /* messages of PCI functions become interrupts */
 #define GUEST_GICR   0x080a0000ULL
 #define GUEST_UART   0x09000000ULL /* early console: output only */
-#define GUEST_VIRTIO 0x0a000000ULL
+#define GUEST_VIRTIO 0x0a000000ULL /* virtio-mmio */
+#define GUEST_PCI    0x10000000ULL /* memory window of the PCI bus */
+#define GUEST_ECAM   0x3f000000ULL /* configuration space of its one bus */
 #define GUEST_RAM    0x80000000ULL
+
+#define GUEST_PCI_SIZE 0x01000000ULL
 
 /* Where things are in the machine: the hypervisor ends below its RAM disk (hypervisor.ld checks),
  * which ends below the guest's memory. */

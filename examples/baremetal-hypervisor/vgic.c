@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Mediated GIC registers: the state of the guest's own interrupts is kept in the physical GIC, every
- * access is cut down to those, and nothing else of the GIC is reachable. Not offered: LPIs, message
- * SPIs, pending and active bits of virtual lines. */
+ * access is cut down to those, and nothing else of the GIC is reachable. Not offered: LPIs,
+ * messages to the distributor (v2m.c has a frame of its own), pending bits of virtual lines, active
+ * bits of what is virtual. */
 #include "vgic.h"
 
 #include <stdbool.h>
@@ -13,6 +14,10 @@
 /* Private interrupts of the guest: 16 software ones and the two timers. */
 #define VGIC_PRIVATE (0xffffU | (1U << GIC_PPI_VIRTUAL_TIMER) | (1U << GIC_PPI_TIMER))
 
+/* The words with the pending bits of the message interrupts. */
+#define VGIC_SET_MESSAGES  (GICD_ISPENDR + GIC_MESSAGE_BASE / 8U)
+#define VGIC_DROP_MESSAGES (GICD_ICPENDR + GIC_MESSAGE_BASE / 8U)
+
 static uint32_t vgic_ctlr; /* as the guest wrote it */
 
 static bool vgic_owns(uint64_t intid)
@@ -20,7 +25,8 @@ static bool vgic_owns(uint64_t intid)
     if (intid < GIC_SPI_BASE) {
         return ((VGIC_PRIVATE >> intid) & 1U) != 0U;
     }
-    return intid >= GIC_VIRTUAL_BASE && intid < GIC_VIRTUAL_BASE + GIC_VIRTUAL_COUNT;
+    return (intid >= GIC_VIRTUAL_BASE && intid < GIC_VIRTUAL_BASE + GIC_VIRTUAL_COUNT) ||
+           (intid >= GIC_MESSAGE_BASE && intid < GIC_MESSAGE_BASE + GIC_MESSAGE_COUNT);
 }
 
 /* Mask over a register that starts at interrupt `first` with `bits` bits per interrupt. */
@@ -70,6 +76,20 @@ static uint32_t vgic_fields(uintptr_t address, uint32_t width, uint32_t mask, in
         return old & mask;
     }
     vgic_store(address, width, (old & ~mask) | (value & mask));
+    return 0U;
+}
+
+/* Pending bits of the message interrupts, which a guest sets to repeat one that it put off. */
+static uint32_t vgic_messages(uint64_t offset, int write, uint32_t value)
+{
+    if (write == 0) {
+        return gic_messages();
+    }
+    if (offset == VGIC_SET_MESSAGES) {
+        gic_send_messages(value);
+    } else {
+        gic_drop_messages(value);
+    }
     return 0U;
 }
 
@@ -127,6 +147,9 @@ uint64_t vgic_distributor(uint64_t offset, uint32_t width, int write, uint64_t v
 {
     if (offset % width != 0U) {
         return 0U;
+    }
+    if (width == 4U && (offset == VGIC_SET_MESSAGES || offset == VGIC_DROP_MESSAGES)) {
+        return vgic_messages(offset, write, (uint32_t)value);
     }
     if (offset >= GICD_IGROUPR + 4U && offset < GICD_IGRPMODR) {
         return vgic_interrupts(gic_distributor(), offset, width, write, (uint32_t)value);
