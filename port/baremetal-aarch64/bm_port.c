@@ -47,10 +47,18 @@ static void bm_set_level(void *ctx, uint32_t line, bool high)
     board->hooks->set_level(line, high);
 }
 
+static void bm_msi(void *ctx, uint32_t vector, uint64_t address, uint32_t data)
+{
+    const struct bm_board *board = ctx;
+
+    (void)vector;
+    board->hooks->message(address, data);
+}
+
 static const struct avps_sys_ops bm_sys_ops = {
     .now_ns = bm_now_ns, .timer = bm_timer, .event = bm_event};
 static const struct avps_event_ops bm_event_ops = {.wake = bm_wake};
-static const struct avps_irq_ops bm_irq_ops = {.set_level = bm_set_level};
+const struct avps_irq_ops bm_irq_ops = {.set_level = bm_set_level, .msi = bm_msi};
 
 enum avps_status bm_board_init(struct bm_board *board, const struct bm_hooks *hooks, uint64_t base,
                                struct avps_mem_region ram)
@@ -78,6 +86,12 @@ const struct avps_port *bm_port(struct bm_board *board)
     return port;
 }
 
+void bm_seat(struct bm_board *board, struct avps_device *device)
+{
+    board->slots[board->count].device = device;
+    board->count++;
+}
+
 enum avps_status bm_attach(struct bm_board *board, struct avps_device *device)
 {
     if (board->count == BM_DEVICES) {
@@ -92,8 +106,7 @@ enum avps_status bm_attach(struct bm_board *board, struct avps_device *device)
     const enum avps_status status = avps_mmio_init(&slot->mmio, &config);
 
     if (status == AVPS_OK) {
-        slot->device = device;
-        board->count++;
+        bm_seat(board, device);
     }
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* libavps on a bare-metal AArch64 hypervisor: everything that such a hypervisor adds to link the
- * library. Order: what you supply, the board, memory, devices, traps, polling.
+ * library, with devices behind virtio-mmio; bm_pci.h puts them on a PCI bus instead. Order: what you
+ * supply, the board, memory, devices, traps, polling.
  *
  * Memory: the caller's; nothing is allocated. Threads: one context, the CPU that takes the guest's
  * exits, with interrupts masked. Guest: may send any access to any address; see bm_trap. */
@@ -26,6 +27,7 @@ struct bm_hooks {
     uint64_t (*now_ns)(void);                    /* a clock that never goes back */
     void (*timer)(uint64_t deadline_ns);         /* call bm_poll then; UINT64_MAX: never */
     void (*event)(uint32_t device, enum avps_event code, uint64_t a, uint64_t b); /* may be NULL */
+    void (*message)(uint64_t address, uint32_t data); /* send an MSI; NULL: PCI without MSI-X */
 };
 
 /* One device in its place. */
@@ -60,6 +62,11 @@ const struct avps_port *bm_port(struct bm_board *board);
 /* Put an initialised device into the next slot; its interrupt line is the slot's number.
  * @return AVPS_OK; AVPS_E_NOSPACE; what avps_mmio_init returns. */
 AVPS_NODISCARD enum avps_status bm_attach(struct bm_board *board, struct avps_device *device);
+
+/* For another transport: the interrupts of a board, which is their context; a device takes the slot
+ * whose number is its interrupt line. */
+extern const struct avps_irq_ops bm_irq_ops;
+void bm_seat(struct bm_board *board, struct avps_device *device);
 
 /* A load or store, as the syndrome of a data abort describes it. */
 struct bm_access {

@@ -1,106 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The bare-metal port on any host: syndromes are decoded, accesses reach the right window and
- * register, interrupts, wake-ups and timers reach the hypervisor, whose hooks are recorded here. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+ * register, interrupts, wake-ups and timers reach the hypervisor. */
+#include "bm_machine.h"
 
-#include <cmocka.h>
-
-#include "avps/rng.h"
-
-#include "../../port/baremetal-aarch64/bm_port.c" /* NOLINT(bugprone-suspicious-include) */
-
-#define RAM    0x40000000U
-#define BASE   0x0a000000U
-#define BUFFER (RAM + 0x3000U)
-
-static struct {
-    struct bm_board board;
-    struct avps_rng rng[2];
-    struct avps_queue queue[2];
-    uint8_t ram[0x4000];
-    uint64_t x[31];
-    uint64_t now;
-    uint64_t deadline;
-    uint32_t line;
-    uint32_t levels;
-    uint32_t events;
-    uint32_t event_device;
-    bool high;
-    bool dry;
-} run;
-
-/* ---- the hypervisor ---- */
-
-static void hook_level(uint32_t line, bool high)
+static enum avps_status attach(struct avps_device *device)
 {
-    run.line = line;
-    run.high = high;
-    run.levels++;
+    return bm_attach(&run.board, device);
 }
-
-static uint64_t hook_now(void)
-{
-    return run.now;
-}
-
-static void hook_timer(uint64_t deadline_ns)
-{
-    run.deadline = deadline_ns;
-}
-
-static void hook_event(uint32_t device, enum avps_event code, uint64_t a, uint64_t b)
-{
-    (void)code;
-    (void)a;
-    (void)b;
-    run.event_device = device;
-    run.events++;
-}
-
-static const struct bm_hooks hooks = {hook_level, hook_now, hook_timer, hook_event};
-
-static enum avps_status fill(void *ctx, uint8_t *buf, uint32_t len, uint32_t *got)
-{
-    (void)ctx;
-    memset(buf, 0x5a, len);
-    *got = len;
-    return run.dry ? AVPS_EMPTY : AVPS_OK;
-}
-
-static const struct avps_rng_ops source = {.fill = fill};
 
 static int setup(void **state)
 {
     (void)state;
     memset(&run, 0, sizeof run);
-    const struct avps_mem_region ram = {RAM, sizeof run.ram, run.ram, AVPS_ACCESS_RW};
-
-    assert_int_equal(bm_board_init(&run.board, &hooks, BASE, ram), AVPS_OK);
-    for (uint32_t i = 0; i < 2U; i++) {
-        const struct avps_rng_config config = {.base = {.mem = &run.board.mem,
-                                                        .port = bm_port(&run.board),
-                                                        .queues = &run.queue[i],
-                                                        .queue_count = 1,
-                                                        .queue_size_max = 16},
-                                               .ops = &source};
-        assert_int_equal(avps_rng_init(&run.rng[i], &config), AVPS_OK);
-        assert_int_equal(bm_attach(&run.board, &run.rng[i].base), AVPS_OK);
-    }
+    machine_make(&hooks, attach);
     return 0;
 }
 
 /* ---- the guest ---- */
-
-/* ESR_EL2 of a data abort with a valid syndrome. */
-static uint64_t syndrome(uint32_t log2_width, uint32_t reg, bool write)
-{
-    return 0x92000000U | 1ULL << 24 | (uint64_t)log2_width << 22 | (uint64_t)reg << 16 |
-           (write ? 1ULL << 6 : 0U);
-}
 
 static void store(uint32_t device, uint32_t offset, uint32_t value)
 {
@@ -120,13 +36,6 @@ static uint32_t load(uint32_t device, uint32_t offset)
     return (uint32_t)run.x[4];
 }
 
-static void put(uint32_t at, uint32_t len, uint64_t value)
-{
-    for (uint32_t i = 0; i < len; i++) {
-        run.ram[at - RAM + i] = (uint8_t)(value >> (8U * i));
-    }
-}
-
 /* Bring a device up over a split ring with one writable buffer of 16 bytes, and ring. */
 static void ask(uint32_t device)
 {
@@ -139,10 +48,7 @@ static void ask(uint32_t device)
     store(device, 0x090, RAM + 0x1000U);
     store(device, 0x0a0, RAM + 0x2000U);
     store(device, 0x044, 1);
-    put(RAM, 8, BUFFER);
-    put(RAM + 8U, 4, 16);
-    put(RAM + 12U, 2, 2);
-    put(RAM + 0x1002U, 2, 1);
+    fill_ring();
     store(device, 0x070, 15);
     store(device, 0x050, 0);
 }
@@ -290,13 +196,7 @@ static void test_bm_refuses_one_device_too_many(void **state)
 
     (void)state;
     for (uint32_t i = 2; i <= BM_DEVICES; i++) {
-        const struct avps_rng_config config = {.base = {.mem = &run.board.mem,
-                                                        .port = bm_port(&run.board),
-                                                        .queues = &queues[i - 2U],
-                                                        .queue_count = 1,
-                                                        .queue_size_max = 16},
-                                               .ops = &source};
-        assert_int_equal(avps_rng_init(&more[i - 2U], &config), AVPS_OK);
+        machine_rng(&more[i - 2U], &queues[i - 2U]);
         assert_int_equal(bm_attach(&run.board, &more[i - 2U].base),
                          i < BM_DEVICES ? AVPS_OK : AVPS_E_NOSPACE);
     }
