@@ -9,7 +9,9 @@
 #include "guest_map.h"
 #include "network.h"
 #include "terminal.h"
+#include "transport.h"
 #include "uart.h"
+#include "v2m.h"
 
 #define DEVICES_QUEUE_SIZE 256U
 #define DEVICES_BUDGET     64U /* chains per device and turn */
@@ -17,7 +19,7 @@
 #define DEVICES_TURNS      64U /* turns before the guest runs again */
 
 struct devices_row {
-    enum avps_status (*add)(struct bm_board *board);
+    enum avps_status (*add)(void);
     void (*run)(void);        /* serve the back end; after every turn */
     uint64_t (*due_ns)(void); /* when it must run next at the latest */
     void (*report)(void);
@@ -86,7 +88,8 @@ static void devices_event(uint32_t device, enum avps_event code, uint64_t a, uin
 static const struct bm_hooks devices_hooks = {.set_level = gic_set_level,
                                               .now_ns = clock_now_ns,
                                               .timer = devices_timer,
-                                              .event = devices_event};
+                                              .event = devices_event,
+                                              .message = v2m_send};
 
 bool devices_init(const struct host *host, uint64_t ram_size)
 {
@@ -98,10 +101,11 @@ bool devices_init(const struct host *host, uint64_t ram_size)
     if (!host_option(host, "ring=packed")) {
         avps_features_add(&devices_withhold, AVPS_F_RING_PACKED);
     }
-    bool made = bm_board_init(&devices_all, &devices_hooks, GUEST_VIRTIO, ram) == AVPS_OK;
+    bool made = bm_board_init(&devices_all, &devices_hooks, GUEST_VIRTIO, ram) == AVPS_OK &&
+                transport_init(host, &devices_all) == AVPS_OK;
 
     for (uint32_t i = 0; i < DEVICES_COUNT; i++) {
-        made = made && devices_table[i].add(&devices_all) == AVPS_OK;
+        made = made && devices_table[i].add() == AVPS_OK;
     }
     return made;
 }

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "devices.h"
 #include "guest_map.h"
+#include "transport.h"
 #include "uart.h"
 
 #define DISK_SECTORS    131072U /* 64 MiB */
@@ -63,7 +64,7 @@ static enum avps_status disk_add_medium(void)
     return status;
 }
 
-enum avps_status disk_add(struct bm_board *board)
+enum avps_status disk_add(void)
 {
     const struct avps_blk_limits limits = {.max_sectors = DISK_SECTORS, .alignment = 8U};
     const struct avps_blk_config config = {
@@ -84,7 +85,7 @@ enum avps_status disk_add(struct bm_board *board)
     if (status == AVPS_OK) {
         status = disk_add_medium();
     }
-    return status == AVPS_OK ? bm_attach(board, &disk.blk.base) : status;
+    return status == AVPS_OK ? transport_attach(&disk.blk.base) : status;
 }
 
 void disk_run(void)

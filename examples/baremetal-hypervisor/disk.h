@@ -3,9 +3,11 @@
 #ifndef HYP_DISK_H
 #define HYP_DISK_H
 
-#include "bm_port.h"
+#include <stdint.h>
 
-enum avps_status disk_add(struct bm_board *board);
+#include "avps/status.h"
+
+enum avps_status disk_add(void);
 void disk_run(void);
 uint64_t disk_due_ns(void);
 void disk_report(void);

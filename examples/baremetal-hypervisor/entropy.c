@@ -6,6 +6,7 @@
 #include "avps_sim/entropy.h"
 #include "clock.h"
 #include "devices.h"
+#include "transport.h"
 #include "uart.h"
 
 #define ENTROPY_SEED      0x6c69626176707321ULL
@@ -23,7 +24,7 @@ struct entropy {
 
 static struct entropy entropy = {.refill_ns = CLOCK_NEVER};
 
-enum avps_status entropy_add(struct bm_board *board)
+enum avps_status entropy_add(void)
 {
     const struct avps_rng_config config = {.base = devices_base(entropy.queue, 1U),
                                            .ops = avps_sim_entropy_ops(),
@@ -31,7 +32,7 @@ enum avps_status entropy_add(struct bm_board *board)
     const enum avps_status status = avps_rng_init(&entropy.rng, &config);
 
     avps_sim_entropy_init(&entropy.source, ENTROPY_SEED, ENTROPY_FIRST);
-    return status == AVPS_OK ? bm_attach(board, &entropy.rng.base) : status;
+    return status == AVPS_OK ? transport_attach(&entropy.rng.base) : status;
 }
 
 /* Notice that the source is empty: it has an outage, which ends after a while. */

@@ -3,9 +3,11 @@
 #ifndef HYP_ENTROPY_H
 #define HYP_ENTROPY_H
 
-#include "bm_port.h"
+#include <stdint.h>
 
-enum avps_status entropy_add(struct bm_board *board);
+#include "avps/status.h"
+
+enum avps_status entropy_add(void);
 void entropy_run(void);
 uint64_t entropy_due_ns(void);
 void entropy_report(void);

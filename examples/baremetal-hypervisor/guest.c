@@ -4,6 +4,7 @@
 #include "guest.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "arch.h"
 #include "bm_port.h"
@@ -13,7 +14,9 @@
 #include "guest_map.h"
 #include "psci.h"
 #include "report.h"
+#include "transport.h"
 #include "uart.h"
+#include "v2m.h"
 #include "vgic.h"
 
 #define ESR_EC(esr)      ((uint32_t)((esr) >> 26) & 0x3fU)
@@ -42,6 +45,7 @@
 #define GUEST_CPTR  0x33ffULL     /* RES1: nothing trapped */
 
 #define UART_DR_OFFSET 0U
+#define UART_SIZE      0x1000U
 
 /* Stop for a reason that is the guest's fault or ours: say where, then end the run. */
 static _Noreturn void guest_crash(const char *reason, const struct vcpu *vcpu, uint64_t ipa)
@@ -63,9 +67,10 @@ static _Noreturn void guest_crash(const char *reason, const struct vcpu *vcpu, u
 
 /* Early console of the guest: what it writes to the data register is printed, all reads are 0
  * ("ready"). */
-static uint64_t guest_early_uart(uint64_t offset, const struct bm_access *access, uint64_t value)
+static uint64_t guest_early_uart(uint64_t offset, uint32_t width, int write, uint64_t value)
 {
-    if (access->write && offset == UART_DR_OFFSET) {
+    (void)width;
+    if (write != 0 && offset == UART_DR_OFFSET) {
         const char byte = (char)(value & 0xffU);
 
         uart_write(&byte, 1U);
@@ -73,25 +78,39 @@ static uint64_t guest_early_uart(uint64_t offset, const struct bm_access *access
     return 0U;
 }
 
-/* Registers emulated here rather than by the library. @return false: nothing is at `ipa`. */
+/* Registers emulated here rather than by the library. */
+struct guest_window {
+    uint64_t base;
+    uint64_t size;
+    uint64_t (*access)(uint64_t offset, uint32_t width, int write, uint64_t value);
+};
+
+static const struct guest_window guest_windows[] = {
+    {GUEST_GICD, GICD_SIZE, vgic_distributor},
+    {GUEST_GICR, GICR_SIZE, vgic_redistributor},
+    {GUEST_V2M, V2M_SIZE, v2m_access},
+    {GUEST_UART, UART_SIZE, guest_early_uart},
+};
+
+/* @return false: nothing is at `ipa`. */
 static bool guest_platform_access(uint64_t ipa, const struct bm_access *access, uint64_t x[31])
 {
     const uint64_t stored = access->write ? bm_stored(access, x) : 0U;
-    uint64_t value = 0;
 
-    if (ipa - GUEST_GICD < GICD_SIZE) {
-        value = vgic_distributor(ipa - GUEST_GICD, access->width, access->write, stored);
-    } else if (ipa - GUEST_GICR < GICR_SIZE) {
-        value = vgic_redistributor(ipa - GUEST_GICR, access->width, access->write, stored);
-    } else if (ipa - GUEST_UART < 0x1000U) {
-        value = guest_early_uart(ipa - GUEST_UART, access, stored);
-    } else {
-        return false;
+    for (size_t i = 0; i < sizeof guest_windows / sizeof guest_windows[0]; i++) {
+        const struct guest_window *window = &guest_windows[i];
+
+        if (ipa - window->base < window->size) {
+            const uint64_t value =
+                window->access(ipa - window->base, access->width, access->write ? 1 : 0, stored);
+
+            if (!access->write) {
+                bm_loaded(access, x, value);
+            }
+            return true;
+        }
     }
-    if (!access->write) {
-        bm_loaded(access, x, value);
-    }
-    return true;
+    return false;
 }
 
 static void guest_data_abort(struct vcpu *vcpu, uint64_t esr)
@@ -103,8 +122,7 @@ static void guest_data_abort(struct vcpu *vcpu, uint64_t esr)
     if (!bm_decode(esr, &access)) {
         guest_crash("access without a syndrome", vcpu, ipa);
     }
-    if (!bm_trap(devices_board(), ipa, &access, vcpu->x) &&
-        !guest_platform_access(ipa, &access, vcpu->x)) {
+    if (!transport_trap(ipa, &access, vcpu->x) && !guest_platform_access(ipa, &access, vcpu->x)) {
         guest_crash("nothing at this address", vcpu, ipa);
     }
     vcpu->elr += 4U;

@@ -5,15 +5,15 @@
 #include <libfdt.h>
 #include <string.h>
 
-#include "avps/fdt.h"
-#include "avps/mmio.h"
 #include "gic.h"
 #include "gic_regs.h"
 #include "guest_map.h"
+#include "transport.h"
+#include "v2m.h"
 
-#define GUEST_DT_GIC   1U /* phandle */
+#define GUEST_DT_GIC   1U /* phandles */
+#define GUEST_DT_V2M   2U
 #define GUEST_DT_PPI   1U
-#define GUEST_DT_SPI   0U
 #define GUEST_DT_LEVEL 4U
 
 /* A `reg` of `count` pairs of 64-bit address and size. */
@@ -91,6 +91,17 @@ static int guest_dt_timer(void *fdt)
            fdt_property(fdt, "always-on", NULL, 0) | fdt_end_node(fdt);
 }
 
+/* Where PCI functions send their messages. */
+static int guest_dt_v2m(void *fdt)
+{
+    const uint64_t reg[] = {GUEST_V2M, V2M_SIZE};
+
+    return fdt_begin_node(fdt, "v2m@8020000") |
+           guest_dt_text(fdt, "compatible", "arm,gic-v2m-frame") | guest_dt_reg(fdt, reg, 1U) |
+           fdt_property(fdt, "msi-controller", NULL, 0) |
+           fdt_property_u32(fdt, "phandle", GUEST_DT_V2M) | fdt_end_node(fdt);
+}
+
 static int guest_dt_gic(void *fdt)
 {
     const uint64_t reg[] = {GUEST_GICD, GICD_SIZE, GUEST_GICR, GICR_SIZE};
@@ -99,23 +110,16 @@ static int guest_dt_gic(void *fdt)
            guest_dt_text(fdt, "compatible", "arm,gic-v3") | guest_dt_reg(fdt, reg, 2U) |
            fdt_property(fdt, "interrupt-controller", NULL, 0) |
            fdt_property_u32(fdt, "#interrupt-cells", 3U) |
-           fdt_property_u32(fdt, "phandle", GUEST_DT_GIC) | fdt_end_node(fdt);
+           fdt_property_u32(fdt, "#address-cells", 2U) | fdt_property_u32(fdt, "#size-cells", 2U) |
+           fdt_property(fdt, "ranges", NULL, 0) | fdt_property_u32(fdt, "phandle", GUEST_DT_GIC) |
+           guest_dt_v2m(fdt) | fdt_end_node(fdt);
 }
 
-static int guest_dt_virtio(void *fdt, const struct guest_dt *dt)
+static int guest_dt_devices(void *fdt)
 {
-    for (uint32_t i = 0; i < dt->devices; i++) {
-        const uint32_t interrupt[] = {GUEST_DT_SPI, dt->first_interrupt + i, GUEST_DT_LEVEL};
-        const struct avps_fdt_mmio window = {.base = GUEST_VIRTIO + (uint64_t)i * AVPS_MMIO_SIZE,
-                                             .interrupts = interrupt,
-                                             .interrupt_cells = 3U,
-                                             .dma_coherent = true};
+    const struct transport_parents parents = {.gic = GUEST_DT_GIC, .messages = GUEST_DT_V2M};
 
-        if (avps_fdt_write_mmio(fdt, 2, 2, &window) != AVPS_OK) {
-            return -1;
-        }
-    }
-    return 0;
+    return transport_describe(fdt, &parents);
 }
 
 size_t guest_dt_write(const struct guest_dt *dt, void *buffer, size_t size)
@@ -124,7 +128,7 @@ size_t guest_dt_write(const struct guest_dt *dt, void *buffer, size_t size)
                       fdt_begin_node(buffer, "") | guest_dt_root(buffer) |
                       guest_dt_chosen(buffer, dt) | guest_dt_memory(buffer, dt) |
                       guest_dt_cpu(buffer) | guest_dt_timer(buffer) | guest_dt_gic(buffer) |
-                      guest_dt_virtio(buffer, dt) | fdt_end_node(buffer) | fdt_finish(buffer);
+                      guest_dt_devices(buffer) | fdt_end_node(buffer) | fdt_finish(buffer);
 
     return error != 0 ? 0U : fdt_totalsize(buffer);
 }

@@ -12,8 +12,6 @@ struct guest_dt {
     uint64_t initrd_start; /* guest addresses */
     uint64_t initrd_end;
     const char *bootargs;
-    uint32_t devices;         /* virtio-mmio windows from GUEST_VIRTIO on */
-    uint32_t first_interrupt; /* SPI number of the first one's line, counted from 0 */
 };
 
 /* Write the tree to `buffer`. @return its size; 0 if `size` is too small. */

@@ -60,8 +60,6 @@ static void main_write_dt(const struct host *host, uint64_t ram_size)
         .initrd_start = main_guest_address(host->initrd.base),
         .initrd_end = main_guest_address(host->initrd.base + host->initrd.size),
         .bootargs = host->guest_args,
-        .devices = devices_board()->count,
-        .first_interrupt = GIC_VIRTUAL_BASE - GIC_SPI_BASE,
     };
     void *dtb = (void *)(uintptr_t)HOST_GUEST_RAM;
 

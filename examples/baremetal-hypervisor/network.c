@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "devices.h"
 #include "peer.h"
+#include "transport.h"
 #include "uart.h"
 
 #define NETWORK_FRAME  1518U
@@ -154,7 +155,7 @@ static enum avps_status network_add_device(void)
     return avps_net_init(&network.net, &config);
 }
 
-enum avps_status network_add(struct bm_board *board)
+enum avps_status network_add(void)
 {
     enum avps_status status = network_add_switch();
 
@@ -164,7 +165,7 @@ enum avps_status network_add(struct bm_board *board)
     if (status == AVPS_OK) {
         status = network_connect();
     }
-    return status == AVPS_OK ? bm_attach(board, &network.net.base) : status;
+    return status == AVPS_OK ? transport_attach(&network.net.base) : status;
 }
 
 void network_report(void)

@@ -3,9 +3,11 @@
 #ifndef HYP_NETWORK_H
 #define HYP_NETWORK_H
 
-#include "bm_port.h"
+#include <stdint.h>
 
-enum avps_status network_add(struct bm_board *board);
+#include "avps/status.h"
+
+enum avps_status network_add(void);
 void network_run(void);
 uint64_t network_due_ns(void);
 void network_report(void);

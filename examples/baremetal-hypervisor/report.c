@@ -8,6 +8,7 @@
 #include "gic.h"
 #include "psci.h"
 #include "uart.h"
+#include "v2m.h"
 
 static void report_queue(uint32_t index, uint16_t queue, const struct avps_queue_counters *counters)
 {
@@ -68,6 +69,8 @@ _Noreturn void report_and_stop(const char *end)
     uart_begin();
     uart_text("report end");
     uart_field("irq_waited", gic_waited());
+    uart_field("messages", v2m_counters()->sent);
+    uart_field("messages_lost", v2m_counters()->lost);
     uart_text(" guest=");
     uart_text(end);
     uart_end();

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "devices.h"
 #include "ring.h"
+#include "transport.h"
 #include "uart.h"
 
 #define TERMINAL_COLS   100U
@@ -168,7 +169,7 @@ uint64_t terminal_due_ns(void)
 
 /* ---- set-up and report ---- */
 
-enum avps_status terminal_add(struct bm_board *board)
+enum avps_status terminal_add(void)
 {
     const struct avps_console_config config = {.base =
                                                    devices_base(terminal.queues, TERMINAL_QUEUES),
@@ -187,7 +188,7 @@ enum avps_status terminal_add(struct bm_board *board)
     if (status == AVPS_OK) {
         status = avps_console_add_port(&terminal.console, TERMINAL_BULK, &bulk);
     }
-    return status == AVPS_OK ? bm_attach(board, &terminal.console.base) : status;
+    return status == AVPS_OK ? transport_attach(&terminal.console.base) : status;
 }
 
 void terminal_report(void)

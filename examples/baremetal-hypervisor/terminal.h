@@ -4,9 +4,11 @@
 #ifndef HYP_TERMINAL_H
 #define HYP_TERMINAL_H
 
-#include "bm_port.h"
+#include <stdint.h>
 
-enum avps_status terminal_add(struct bm_board *board);
+#include "avps/status.h"
+
+enum avps_status terminal_add(void);
 void terminal_run(void);
 uint64_t terminal_due_ns(void);
 void terminal_report(void);

@@ -18,6 +18,38 @@ virtio_device() {
     echo none
 }
 
+# virtio_transport VIRTIO: pci or mmio, by the driver of the device that it sits on.
+virtio_transport() {
+    case $(readlink -f "/sys/bus/virtio/devices/$1/../driver") in
+    */virtio-pci) echo pci ;;
+    */virtio-mmio) echo mmio ;;
+    *) echo none ;;
+    esac
+}
+
+# interrupts_taken NUMBER...: sum of the counts of these interrupts.
+interrupts_taken() {
+    local number
+    for number in "$@"; do
+        awk -v number="$number:" '$1 == number { print $2 }' /proc/interrupts
+    done | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# virtio_interrupts VIRTIO: kind, how many, how often they were taken. PCI says itself what kind its
+# messages are; wired interrupts are found by the name of the device that asked for them.
+virtio_interrupts() {
+    local numbers kind messages=/sys/bus/virtio/devices/$1/../msi_irqs
+    if [ -d "$messages" ]; then
+        numbers=$(ls "$messages")
+        kind=$(cat "$messages"/* | sort -u)
+    else
+        numbers=$(awk -v name="$1" '$NF == name { sub(":", "", $1); print $1 }' /proc/interrupts)
+        kind=wired
+    fi
+    # shellcheck disable=SC2086
+    echo "$kind|$(echo $numbers | wc -w)|$(interrupts_taken $numbers)"
+}
+
 # step NAME COMMAND...: run it; its output is shown only if it fails. After a failure the rest of
 # the device's steps are skipped.
 step() {
@@ -46,6 +78,7 @@ finish() {
     local path=/sys/bus/virtio/devices/$virtio driver=none features=none
     [ -e "$path/driver" ] && driver=$(basename "$(readlink "$path/driver")")
     [ -e "$path/features" ] && features=$(cat "$path/features")
+    echo "AVPS-SEEN $device|$(virtio_transport "$virtio")|$(virtio_interrupts "$virtio")"
     echo "AVPS-ROW $device|$driver|$features|$1|$result|$(($(now_ms) - began))"
 }
 

@@ -21,6 +21,7 @@ boot_guest() {
 }
 
 GUEST_ARGS='console=hvc0 earlycon=pl011,0x09000000 quiet loglevel=4 panic=-1 random.trust_bootloader=off'
+[ "$PCI_INTERRUPTS" = msix ] || GUEST_ARGS="$GUEST_ARGS pci=nomsi"
 
 # Show what the guest reports as it happens, labelled $2; everything goes to the log $1.
 follow() {
@@ -36,19 +37,30 @@ follow() {
     done
 }
 
-# One boot that ends by itself: mode $1 of the guest (test, crash), ring format $2, log $3. The packed
-# run has to do with two of the interrupt controller's list registers, so that interrupts queue up.
+# Before one more boot in the background: wait until fewer run than this machine has CPUs, two at least.
+wait_for_cpu() {
+    local most
+    most=$(nproc)
+    while [ "$(jobs -rp | wc -l)" -ge $((most > 2 ? most : 2)) ]; do
+        wait -n
+    done
+}
+
+# One boot that ends by itself: mode $1 of the guest (test, crash), transport $2, ring format $3, log $4.
+# The packed run has to do with two of the interrupt controller's list registers, so that interrupts
+# queue up.
 run_guest() {
-    local options=ring=$2
-    [ "$2" = packed ] && options="$options lr=2"
-    : >"$3"
+    local options="transport=$2 ring=$3" label="$2 $3"
+    [ "$3" = packed ] && options="$options lr=2"
+    [ "$1" = test ] || label=$1
+    : >"$4"
     SERIAL=stdio
     boot_guest "$options" "$GUEST_ARGS avps.mode=$1" timeout --kill-after=5 "$BOOT_SECONDS" \
-        </dev/null 2>&1 | follow "$3" "$(printf '%-6s' "$([ "$1" = test ] && echo "$2" || echo "$1")")"
+        </dev/null 2>&1 | follow "$4" "$(printf '%-11s' "$label")"
 }
 
 run_shell() {
-    echo "Linux shell on virtio-console ($1 rings). 'poweroff' ends it; so does Ctrl-A X."
+    echo "Linux shell on virtio-console ($1, $2 rings). 'poweroff' ends it; so does Ctrl-A X."
     SERIAL=mon:stdio
-    boot_guest "ring=$1" "$GUEST_ARGS avps.mode=shell"
+    boot_guest "transport=$1 ring=$2" "$GUEST_ARGS avps.mode=shell"
 }

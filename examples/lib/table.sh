@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
-# From a run's log to the table. The guest says what its drivers saw (AVPS-ROW), the hypervisor what
-# its devices counted ("hyp: report"); a row holds only if both agree that all is well.
+# From a run's log to the table. The guest says what its drivers saw (AVPS-ROW, AVPS-SEEN), the
+# hypervisor what its devices counted ("hyp: report"); a row holds only if both agree that all is well.
 
 DEVICES=(disk network console entropy)
 
@@ -93,14 +93,24 @@ story() {
     done
 }
 
-ROW=' %-8s %-7s %-15s %-52s %-6s %s\n'
-INDENT=34
+ROW=' %-8s %-5s %-7s %-15s %-46s %-6s %s\n'
+WORKLOAD=46 # width of that column
+INDENT=40   # where it starts
+
+# row DEVICE TRANSPORT RING DRIVER WORKLOAD RESULT TIME, the workload wrapped.
+row() {
+    local lines more
+    mapfile -t lines < <(fold -s -w $WORKLOAD <<<"$5" | sed 's/ *$//')
+    # shellcheck disable=SC2059
+    printf "$ROW" "$1" "$2" "$3" "$4" "${lines[0]}" "$6" "$7"
+    for more in "${lines[@]:1}"; do
+        printf "%${INDENT}s%s\n" '' "$more"
+    done
+}
 
 table_head() {
-    # shellcheck disable=SC2059
-    printf "$ROW" device ring 'Linux driver' workload result time
-    # shellcheck disable=SC2059
-    printf "$ROW" ------ ---- ------------ -------- ------ ----
+    row device via ring 'Linux driver' workload result time
+    row ------ --- ---- ------------ -------- ------ ----
 }
 
 seconds() {
@@ -109,43 +119,68 @@ seconds() {
 
 # A line below a row, wrapped.
 table_note() {
-    printf '%s: %s\n' "$1" "$2" | fold -s -w 70 | sed "s/^/$(printf '%*s' $INDENT '')/; s/ *$//"
+    printf '%s: %s\n' "$1" "$2" | fold -s -w 62 | sed "s/^/$(printf '%*s' $INDENT '')/; s/ *$//"
 }
 
-# Print the row of device $3 over ring format $2 from log $1. @return 0 if it holds.
+# What the guest saw against what it was given: $1 and $2 transport, $3 feature bits and $4 ring format,
+# $5 kind and $6 number of interrupts, $7 how often they were taken; prints the first complaint.
+guest_side() {
+    local packed=0 kind=wired least=1
+    [ "$4" = packed ] && packed=1
+    [ "$2" = pci ] && kind=$PCI_INTERRUPTS
+    [ "$kind" = msix ] && least=2
+    if [ "$1" != "$2" ]; then
+        echo "the driver found its device on $1"
+    elif [ "${3:34:1}" != $packed ]; then
+        echo "the driver did not negotiate $4 rings"
+    elif [ "$5" != "$kind" ] || [ "$6" -lt $least ] || [ "$7" -lt 1 ]; then
+        echo "expected $kind interrupts: $5, $6 of them, taken $7 times"
+    fi
+}
+
+interrupt_story() {
+    case $1 in
+    msix) echo "MSI-X, $2 vectors, taken $3 times" ;;
+    *) echo "$1, $2 line, taken $3 times" ;;
+    esac
+}
+
+# What the guest of log $1 said last about device $3 in a line of kind $2.
+said() {
+    sed -n "s/^AVPS-$2 $3|//p" "$1" | tail -n 1
+}
+
+# Print the row of device $4 over transport $2 and ring format $3 from log $1. @return 0 if it holds.
 table_device() {
-    local log=$1 ring=$2 device=$3 row driver bits workload result millis lines story complaint=''
-    row=$(sed -n "s/^AVPS-ROW $device|//p" "$log" | tail -n 1)
-    if [ -z "$row" ]; then
-        # shellcheck disable=SC2059
-        printf "$ROW" "$device" "$ring" - 'did not get that far' FAIL -
+    local log=$1 transport=$2 ring=$3 device=$4
+    local seen kind count taken driver bits workload result millis complaint story
+    if ! IFS='|' read -r driver bits workload result millis < <(said "$log" ROW "$device"); then
+        row "$device" "$transport" "$ring" - 'did not get that far' FAIL -
         return 1
     fi
-    IFS='|' read -r driver bits workload result millis <<<"$row"
-    [ "${bits:34:1}" = "$([ "$ring" = packed ] && echo 1 || echo 0)" ] ||
-        complaint="the driver did not negotiate $ring rings"
+    IFS='|' read -r seen kind count taken < <(said "$log" SEEN "$device")
+    complaint=$(guest_side "$seen" "$transport" "$bits" "$ring" "$kind" "$count" "$taken")
     [ -n "$complaint" ] || complaint=$(device_side "$log" "$device")
     [ -z "$complaint" ] || result=FAIL
-    mapfile -t lines < <(fold -s -w 52 <<<"$workload")
-    # shellcheck disable=SC2059
-    printf "$ROW" "$device" "$ring" "$driver" "${lines[0]}" "$result" \
-        "$(seconds "$millis")"
-    [ ${#lines[@]} -lt 2 ] || printf "%${INDENT}s%s\n" '' "${lines[@]:1}"
+    row "$device" "$transport" "$ring" "$driver" "$workload" "$result" "$(seconds "$millis")"
     table_note features "$(feature_names "$device" "$bits")"
+    table_note interrupts "$(interrupt_story "$kind" "$count" "$taken")"
     story=$(device_story "$log" "$device")
     table_note 'device side' "${story%, }"
     [ -z "$complaint" ] || table_note 'not good' "$complaint"
     [ "$result" = ok ]
 }
 
-# All devices at once, over ring format $2.
+# All devices at once, over transport $2 and ring format $3; no message may have gone astray.
 table_together() {
-    local driver bits workload result millis
-    IFS='|' read -r driver bits workload result millis \
-        < <(sed -n 's/^AVPS-ROW all|//p' "$1" | grep . || echo '-|-|all at once: did not get that far|FAIL|0')
-    # shellcheck disable=SC2059
-    printf "$ROW" all "$2" 'all four' "$workload" "$result" "$(seconds "$millis")"
-    table_note hypervisor "$(counter "$1" end irq_waited) times an interrupt waited for a list register"
+    local workload result millis complaint
+    IFS='|' read -r _ _ workload result millis \
+        < <(said "$1" ROW all | grep . || echo '-|-|all at once: did not get that far|FAIL|0')
+    complaint=$(at_most "$1" end messages_lost 0)
+    [ -z "$complaint" ] || result=FAIL
+    row all "$2" "$3" 'all four' "$workload" "$result" "$(seconds "$millis")"
+    table_note hypervisor "$(counter "$1" end messages) messages sent, $(counter "$1" end irq_waited) times an interrupt waited for a list register"
+    [ -z "$complaint" ] || table_note 'not good' "$complaint"
     [ "$result" = ok ]
 }
 
@@ -158,8 +193,7 @@ table_power_off() {
     local end result=ok
     end=$(guest_end "$1")
     [ "$end" = off ] || result=FAIL
-    # shellcheck disable=SC2059
-    printf "$ROW" guest "$2" PSCI "powers itself off (seen: ${end:-nothing in time})" $result -
+    row guest "$2" "$3" PSCI "powers itself off (seen: ${end:-nothing in time})" $result -
     [ $result = ok ]
 }
 
@@ -168,8 +202,7 @@ table_crash() {
     local report result=ok
     report=$(sed -n 's/^hyp: guest crashed: //p' "$1")
     [ "$(guest_end "$1")" = crash ] && [[ $report == *ipa=0x000000000c000000* ]] || result=FAIL
-    # shellcheck disable=SC2059
-    printf "$ROW" guest - - 'stores to an address where nothing is: stopped' $result -
+    row guest - - - 'stores to an address where nothing is: stopped' $result -
     table_note hypervisor "${report:-no report}"
     [ $result = ok ]
 }
