@@ -184,6 +184,7 @@ const struct device_kind blk_kind = {
     .rows = blk_rows,
     .row_count = sizeof blk_rows / sizeof blk_rows[0],
     .size = sizeof(struct blk),
+    .budget = 16U,
     .open = blk_open,
     .ready = blk_ready,
     .close = blk_close,

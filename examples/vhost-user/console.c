@@ -190,6 +190,7 @@ const struct device_kind console_kind = {
     .rows = console_rows,
     .row_count = sizeof console_rows / sizeof console_rows[0],
     .size = sizeof(struct console),
+    .budget = 16U,
     .open = console_open,
     .ready = console_ready,
     .close = console_close,

@@ -8,9 +8,6 @@
 
 #include "program.h"
 
-/* Chains per queue and turn. What was served is published at the end of a turn: with few, the driver
- * works on the first while the device is at the next. */
-#define DEVICE_BUDGET   16U
 #define DEVICE_LINGER   50U                  /* us */
 #define DEVICE_EVENT_NS UINT64_C(1000000000) /* at least between two lines that a guest can cause */
 
@@ -104,7 +101,7 @@ static enum avps_poll_result device_poll(void *ctx)
 {
     const struct device *device = ctx;
 
-    return avps_poll(device->base, DEVICE_BUDGET);
+    return avps_poll(device->base, device->kind->budget);
 }
 
 /* A guest can cause these as often as it likes. */

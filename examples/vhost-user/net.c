@@ -377,6 +377,7 @@ const struct device_kind net_kind = {
     .rows = net_rows,
     .row_count = sizeof net_rows / sizeof net_rows[0],
     .size = sizeof(struct net),
+    .budget = 64U,
     .open = net_open,
     .ready = net_ready,
     .close = net_close,

@@ -64,6 +64,9 @@ struct device_kind {
     const struct option *rows;
     size_t row_count;
     size_t size; /* of device->own, the rows' target, all zero at first */
+    /* Chains per queue and turn. What was served is published at the end of a turn: with few, the
+     * driver works on the first while the device is at the next; frames go in bursts anyway. */
+    uint32_t budget;
     /* Open what is behind it and initialise it; sets device->base. */
     enum avps_status (*open)(struct device *device, struct avps_posix_error *error);
     /* It is open: name what it answers. May be NULL. */

@@ -58,6 +58,7 @@ const struct device_kind rng_kind = {
     .rows = rng_rows,
     .row_count = sizeof rng_rows / sizeof rng_rows[0],
     .size = sizeof(struct rng),
+    .budget = 16U,
     .open = rng_open,
     .ready = rng_ready,
     .close = rng_close,
