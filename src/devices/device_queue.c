@@ -273,7 +273,7 @@ void avps_device_complete(struct avps_device *dev, struct avps_request *request)
     avps_device_retry(dev, index); /* publishes, and fills the place that is free now */
 }
 
-/* ---- the loop ---- */
+/* ---- serving ---- */
 
 enum queue_step {
     STEP_NEXT,  /* go on */
@@ -315,53 +315,118 @@ static enum queue_step queue_finish(struct avps_device *dev, uint16_t index,
     return STEP_NEXT;
 }
 
-/* Take and serve one chain. */
-static enum queue_step queue_serve(struct avps_device *dev, uint16_t index)
+/* Why no chain was taken. */
+static enum queue_step queue_not_taken(struct avps_queue *queue, enum avps_status status)
+{
+    if (status == AVPS_AGAIN || status == AVPS_E_IO) {
+        atomic_store_explicit(&queue->kicked, true, memory_order_release);
+    }
+    return status == AVPS_EMPTY ? STEP_EMPTY : STEP_WAIT;
+}
+
+/* Take and serve one chain, which does not outlast the call. */
+static enum queue_step queue_serve_chain(struct avps_device *dev, uint16_t index)
 {
     struct avps_queue *queue = &dev->queues[index];
-    struct avps_request *request = NULL;
     struct avps_chain *chain = &queue->scratch;
-    const bool admin = avps_device_queue_is_admin(dev, index);
+    const enum avps_status status = avps_device_pop(dev, index, chain);
 
-    if (dev->ops->get_request != NULL && !admin) {
-        request = dev->ops->get_request(dev, index);
+    if (status != AVPS_OK) {
+        return queue_not_taken(queue, status);
+    }
+    return queue_finish(dev, index, NULL, chain,
+                        avps_device_queue_is_admin(dev, index)
+                            ? dev->admin->ops->request(dev, chain)
+                            : dev->ops->request(dev, index, chain));
+}
+
+/* Requests are taken a few at a time, so that the head of each is on its way from memory, or from
+ * the driver's CPU, while the others are taken. */
+#define QUEUE_AHEAD 4U
+
+struct queue_taken {
+    struct avps_request *requests[QUEUE_AHEAD];
+    uint32_t count;
+};
+
+/* @return why no more were taken; STEP_NEXT: `max` were. */
+static enum queue_step queue_take(struct avps_device *dev, uint16_t index, uint32_t max,
+                                  struct queue_taken *taken)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    for (taken->count = 0; taken->count < max; taken->count++) {
+        struct avps_request *request = dev->ops->get_request(dev, index);
+
         if (request == NULL) {
             return STEP_WAIT;
         }
-        chain = &request->chain;
-    }
-    const enum avps_status status = avps_device_pop(dev, index, chain);
-    if (status != AVPS_OK) {
-        if (status == AVPS_AGAIN || status == AVPS_E_IO) {
-            atomic_store_explicit(&queue->kicked, true, memory_order_release);
+        const enum avps_status status = avps_device_pop(dev, index, &request->chain);
+        if (status != AVPS_OK) {
+            return queue_not_taken(queue, status);
         }
-        return status == AVPS_EMPTY ? STEP_EMPTY : STEP_WAIT;
-    }
-    if (request != NULL) {
         queue_append(queue, request, index);
+        AVPS_PREFETCH(request->chain.segs[0].ptr);
+        taken->requests[taken->count] = request;
     }
-    return queue_finish(dev, index, request, chain,
-                        admin ? dev->admin->ops->request(dev, chain)
-                              : dev->ops->request(dev, index, chain));
+    return STEP_NEXT;
 }
+
+/* Those from `first` on go back to the ring: the last one taken first. */
+static void queue_put_back(struct avps_device *dev, uint16_t index, struct queue_taken *taken,
+                           uint32_t first)
+{
+    while (taken->count > first) {
+        struct avps_request *request = taken->requests[--taken->count];
+
+        queue_remove(&dev->queues[index], request);
+        avps_device_unpop(dev, index, &request->chain);
+    }
+}
+
+/* Take and serve some requests, at most `max`; *served tells how many. One that cannot be served
+ * sends those behind it back, as if they had not been looked at. */
+static enum queue_step queue_serve_requests(struct avps_device *dev, uint16_t index, uint32_t max,
+                                            uint32_t *served)
+{
+    struct queue_taken taken;
+    const enum queue_step end =
+        queue_take(dev, index, max < QUEUE_AHEAD ? max : QUEUE_AHEAD, &taken);
+
+    for (*served = 0; *served < taken.count; (*served)++) {
+        struct avps_request *request = taken.requests[*served];
+        const enum avps_status status = dev->ops->request(dev, index, &request->chain);
+
+        if (status == AVPS_AGAIN || avps_status_is_guest_fault(status)) {
+            queue_put_back(dev, index, &taken, *served + 1U);
+        }
+        if (queue_finish(dev, index, request, &request->chain, status) == STEP_WAIT) {
+            return STEP_WAIT;
+        }
+    }
+    return end;
+}
+
+/* ---- the loop ---- */
 
 /* [I21] At most `*budget` chains, those without a kick of their own too [split-x7] [packed-x2].
  * @return whether chains may be left. */
 static bool queue_run(struct avps_device *dev, uint16_t index, uint32_t *budget)
 {
     struct avps_queue *queue = &dev->queues[index];
+    const bool keeps = dev->ops->get_request != NULL && !avps_device_queue_is_admin(dev, index);
 
     avps_vq_suppress(&queue->vq);
     while (*budget != 0U) {
-        const enum queue_step step = queue_serve(dev, index);
-
-        const bool dry =
-            step == STEP_EMPTY && (!avps_device_is_taking(dev) || !avps_device_starve(dev, index));
+        uint32_t served = 1;
+        const enum queue_step step = keeps ? queue_serve_requests(dev, index, *budget, &served)
+                                           : queue_serve_chain(dev, index);
+        const bool dry = step == STEP_EMPTY && (dev->paused || !avps_device_starve(dev, index));
 
         if (step == STEP_WAIT || dry) {
             return false;
         }
-        (*budget)--;
+        *budget -= served != 0U ? served : 1U;
     }
     return true;
 }

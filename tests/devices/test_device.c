@@ -1103,6 +1103,75 @@ static void test_device_puts_back_what_cannot_be_served_now(void **state)
     }
 }
 
+/* ... with those that were taken behind it, so that none overtakes it */
+static void test_device_puts_back_what_was_taken_behind_it(void **state)
+{
+    struct test_request r[5];
+    uint16_t ids[5];
+
+    run(state, TEST_FAKE_ASYNC);
+    fake.answer = AVPS_AGAIN;
+    for (size_t i = 0; i < 5U; i++) {
+        ids[i] = send(0, &r[i]);
+    }
+    assert_int_equal(test_driver_poll(&d), AVPS_POLL_IDLE);
+    assert_int_equal(fake.served, 1);
+    assert_int_equal(queue_counters(0)->chains, 0);
+    assert_int_equal(queue_counters(0)->bytes_read, 0);
+    fake.answer = AVPS_OK;
+    avps_device_retry(&fake.base, 0);
+    assert_int_equal(test_driver_poll(&d), AVPS_POLL_PENDING);
+    assert_int_equal(fake.kept_count, 5);
+    for (size_t i = 0; i < 5U; i++) {
+        test_fake_complete(&fake, 0); /* the oldest: in the order of the ring */
+        (void)test_driver_poll(&d);
+        expect_used(0, ids[i], 4);
+    }
+    assert_int_equal(queue_counters(0)->chains, 5);
+    off();
+}
+
+/* I20: nothing that was taken behind an unanswerable request stays in flight */
+static void test_device_serves_nothing_behind_an_unanswerable_request(void **state)
+{
+    struct test_request r[3];
+
+    run(state, TEST_FAKE_ASYNC);
+    fake.answer = AVPS_E_GUEST_SIZE;
+    for (size_t i = 0; i < 3U; i++) {
+        (void)send(0, &r[i]);
+    }
+    (void)test_driver_poll(&d);
+    assert_int_equal(fake.served, 1);
+    assert_int_equal(fake.base.queues[0].vq.in_flight, 0);
+    assert_null(fake.base.queues[0].first);
+    expect_none(0);
+    test_driver_assert_faulted(&d);
+    expect_recovery();
+    off();
+}
+
+/* What was taken before a malformed chain is answered as if that had not been looked at. */
+static void test_device_answers_what_was_taken_before_a_malformed_chain(void **state)
+{
+    const struct test_desc bad[] = {{TEST_RAM_GPA, 4, TEST_WRITE}, {TEST_RAM_GPA, 4, 0}};
+    struct test_request r[2];
+    uint16_t ids[2];
+
+    run(state, TEST_FAKE_ASYNC);
+    fake.complete_inside = true;
+    ids[0] = send(0, &r[0]);
+    ids[1] = send(0, &r[1]);
+    (void)test_ring_add(&d.ring[0], bad, 2);
+    assert_int_equal(test_driver_poll(&d), AVPS_POLL_IDLE);
+    expect_used(0, ids[0], 4);
+    expect_used(0, ids[1], 4);
+    expect_none(0);
+    assert_int_equal(test_driver_get(&d, TEST_INTERRUPT_STATUS), 3);
+    test_driver_assert_faulted(&d);
+    off();
+}
+
 /* ---- asynchronous requests ---- */
 
 static void test_device_keeps_requests_in_flight(void **state)
@@ -2086,6 +2155,9 @@ int main(void)
         TEST_BOTH(test_device_fault_leaves_other_devices_alone, NULL, NULL),
         TEST_BOTH(test_device_returns_a_request_that_the_host_failed, NULL, NULL),
         TEST_BOTH(test_device_puts_back_what_cannot_be_served_now, NULL, NULL),
+        TEST_BOTH(test_device_puts_back_what_was_taken_behind_it, NULL, NULL),
+        TEST_BOTH(test_device_serves_nothing_behind_an_unanswerable_request, NULL, NULL),
+        TEST_BOTH(test_device_answers_what_was_taken_before_a_malformed_chain, NULL, NULL),
         TEST_BOTH(test_device_keeps_requests_in_flight, NULL, NULL),
         TEST_BOTH(test_device_returns_in_order_when_negotiated, NULL, NULL),
         TEST_BOTH(test_device_returns_in_order_what_is_answered_at_once, NULL, NULL),
