@@ -173,12 +173,13 @@ static void packed_publish(void *ctx, uint16_t used_idx, bool used_wrap)
     PUT(q->region.packed->used_wrap_counter, used_wrap ? 1 : 0);
 }
 
-/* What is in progress is now what counts. */
+/* What is in progress is now what counts. The counter goes before the index: dying in between, the
+ * old place shows flags that are never those of an available descriptor, whichever the counter. */
 static void packed_commit(struct vu_inflight_queue *q)
 {
     PUT(q->region.packed->old_free_head, q->head);
-    PUT(q->region.packed->old_used_idx, q->used_idx);
     PUT(q->region.packed->old_used_wrap_counter, q->used_wrap ? 1 : 0);
+    PUT(q->region.packed->old_used_idx, q->used_idx);
 }
 
 static void packed_published(void *ctx)

@@ -516,9 +516,19 @@ void test_mem_put64(struct test_mem *mem, avps_gpa gpa, uint64_t value)
     put_int(mem, gpa, value, 8);
 }
 
+/* Aligned ones in one piece: the device may be another process. */
 uint16_t test_mem_get16(const struct test_mem *mem, avps_gpa gpa)
 {
-    return (uint16_t)get_int(mem, gpa, 2);
+    const uint8_t *host = test_mem_host(mem, gpa, 2);
+    uint16_t raw = 0;
+    uint8_t bytes[2];
+
+    if ((uintptr_t)host % 2U != 0U) {
+        return (uint16_t)(host[0] | host[1] << 8);
+    }
+    raw = __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_ACQUIRE);
+    (void)memcpy(bytes, &raw, sizeof raw);
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
 uint32_t test_mem_get32(const struct test_mem *mem, avps_gpa gpa)

@@ -5,10 +5,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define FRONT_DISK_BYTES (FRONT_SECTORS * 512U)
 
 /* ---- the back end ---- */
 
@@ -65,7 +68,7 @@ static void back_new_blk(struct front *f)
     struct front_back *back = &f->back;
     const struct avps_sim_ramdisk_config disk = {
         .data = f->disk,
-        .size = sizeof f->disk,
+        .size = FRONT_DISK_BYTES,
         .pending = f->options.waits ? back->pending : NULL,
         .pending_count = f->options.waits ? FRONT_SLOTS : 0U,
         .order = AVPS_SIM_NEWEST_FIRST,
@@ -146,12 +149,11 @@ static void back_new_net(struct front *f)
     back->device = &back->net.base;
 }
 
-void front_back_new(struct front *f)
+void front_back_new_on(struct front *f, int fd)
 {
     static void (*const make[])(struct front *) = {back_new_rng, back_new_blk, back_new_console,
                                                    back_new_net};
     struct front_back *back = &f->back;
-    int ends[2];
 
     (void)memset(back, 0, sizeof *back);
     const struct avps_posix_runner_config runner = {
@@ -171,15 +173,24 @@ void front_back_new(struct front *f)
         .linger_us = f->options.linger_us,
     };
     assert_int_equal(avps_vu_new(&config, &back->vu), AVPS_OK);
+    assert_int_equal(avps_vu_adopt(back->vu, fd), AVPS_OK);
+}
+
+void front_back_new(struct front *f)
+{
+    int ends[2];
+
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    assert_int_equal(avps_vu_adopt(back->vu, ends[1]), AVPS_OK);
+    front_back_new_on(f, ends[1]);
     f->fd = ends[0];
 }
 
 void front_back_free(struct front *f)
 {
-    avps_vu_free(f->back.vu);
-    avps_posix_runner_stop(&f->back.runner);
+    if (f->back.vu != NULL) {
+        avps_vu_free(f->back.vu);
+        avps_posix_runner_stop(&f->back.runner);
+    }
     f->back.vu = NULL;
     if (f->fd >= 0) {
         (void)close(f->fd);
@@ -215,6 +226,16 @@ static void front_open_memory(struct front *f)
     f->mem.region[0].host = f->file + FRONT_OFFSET;
 }
 
+static void front_open_disk(struct front *f)
+{
+    f->disk =
+        mmap(NULL, FRONT_DISK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(f->disk != MAP_FAILED);
+    for (size_t i = 0; i < FRONT_DISK_BYTES; i++) {
+        f->disk[i] = (uint8_t)(i / 512U);
+    }
+}
+
 void front_open(struct front *f, const struct front_options *options)
 {
     const unsigned int fds = front_count_fds();
@@ -228,12 +249,15 @@ void front_open(struct front *f, const struct front_options *options)
     }
     f->backend[0] = -1;
     f->backend[1] = -1;
-    for (size_t i = 0; i < sizeof f->disk; i++) {
-        f->disk[i] = (uint8_t)(i / 512U);
-    }
+    f->fd = -1;
     front_open_memory(f);
-    assert_int_equal(avps_posix_loop_init(&f->loop), AVPS_OK);
-    front_back_new(f);
+    front_open_disk(f);
+    if (!options->elsewhere) {
+        assert_int_equal(avps_posix_loop_init(&f->loop), AVPS_OK);
+        front_back_new(f);
+    } else {
+        f->queues = 2;
+    }
 }
 
 static void front_close_fd(int *fd)
@@ -247,7 +271,10 @@ static void front_close_fd(int *fd)
 void front_close(struct front *f)
 {
     front_back_free(f);
-    avps_posix_loop_free(&f->loop);
+    if (!f->options.elsewhere) {
+        avps_posix_loop_free(&f->loop);
+    }
+    assert_int_equal(munmap(f->disk, FRONT_DISK_BYTES), 0);
     for (uint16_t i = 0; i < FRONT_QUEUES; i++) {
         front_close_fd(&f->kick[i]);
         front_close_fd(&f->call[i]);
@@ -266,7 +293,7 @@ void front_step(struct front *f)
     const bool polls = f->options.busy_poll || f->options.linger_us != 0U;
     const unsigned int steps = polls ? 6U * AVPS_POSIX_SPINS : 13U; /* polling looks rarely */
 
-    for (unsigned int i = 0; i < steps; i++) {
+    for (unsigned int i = 0; i < steps && !f->options.elsewhere; i++) {
         assert_int_equal(avps_posix_loop_step(&f->loop, false), AVPS_OK);
     }
 }
@@ -354,6 +381,9 @@ bool front_read(int fd, struct front_message *m)
 
 void front_expect_reply(struct front *f, uint32_t request, struct front_message *m)
 {
+    struct pollfd wait = {.fd = f->fd, .events = POLLIN};
+
+    (void)poll(&wait, 1, f->options.elsewhere ? 10000 : 0);
     if (!front_read(f->fd, m)) {
         fail_msg("no reply to request %u: %s", request, f->back.line);
     }

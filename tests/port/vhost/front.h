@@ -122,6 +122,7 @@ struct front_options {
     bool iommu;     /* ACCESS_PLATFORM */
     bool busy_poll; /* --poll */
     uint32_t linger_us;
+    bool elsewhere; /* the back end runs in another process, that the test makes */
 };
 
 /* The back end's half. */
@@ -155,8 +156,8 @@ struct front {
     struct front_back back;
     struct test_mem mem;
     int memfd;
-    uint8_t *file; /* its mapping */
-    uint8_t disk[FRONT_SECTORS * 512U];
+    uint8_t *file;  /* its mapping */
+    uint8_t *disk;  /* FRONT_SECTORS of 512 bytes, shared with processes made by fork */
     int fd;         /* front end's end; -1: closed */
     int backend[2]; /* back end channel: ours, theirs */
     uint64_t protocol;
@@ -176,6 +177,7 @@ void front_close(struct front *f);
 
 /* The back end alone: made, and connected to a new socket pair; dropped without a word. */
 void front_back_new(struct front *f);
+void front_back_new_on(struct front *f, int fd);
 void front_back_free(struct front *f);
 
 /* Let the loop do what it has to do. */
