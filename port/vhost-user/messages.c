@@ -771,8 +771,7 @@ static enum vu_result dispatch_serve(struct avps_vu *vu, struct vu_message *m)
         return VU_LATER;
     }
     enum vu_result result = h->serve(vu, m);
-    if (h->pauses && (result == VU_DONE || result == VU_REPLIED) &&
-        vu_rings_update(vu) == VU_REFUSED) {
+    if (h->pauses && result != VU_REFUSED && vu_rings_update(vu) == VU_REFUSED) {
         result = VU_REFUSED;
     }
     return result;
