@@ -70,7 +70,8 @@ static void test_messages_say_what_is_offered(void **state)
     assert_int_equal(front_ask(&f, F_GET_PROTOCOL_FEATURES), ALL_PROTOCOL | P_INBAND);
     front_close(&f);
     open_new(FRONT_RNG); /* no configuration space */
-    assert_int_equal(front_ask(&f, F_GET_PROTOCOL_FEATURES), (ALL_PROTOCOL | P_INBAND) & ~(uint64_t)P_CONFIG);
+    assert_int_equal(front_ask(&f, F_GET_PROTOCOL_FEATURES),
+                     (ALL_PROTOCOL | P_INBAND) & ~(uint64_t)P_CONFIG);
     front_close(&f);
 }
 
@@ -121,7 +122,8 @@ static void test_messages_write_configuration(void **state)
 {
     (void)state;
     open_new(FRONT_BLK);
-    front_negotiate(&f, ALL_PROTOCOL, FRONT_BASIC | FRONT_PROTOCOL | UINT64_C(1) << 11 | UINT64_C(1) << 9);
+    front_negotiate(&f, ALL_PROTOCOL,
+                    FRONT_BASIC | FRONT_PROTOCOL | UINT64_C(1) << 11 | UINT64_C(1) << 9);
     front_give_memory(&f);
     uint8_t write[13] = {32, 0, 0, 0, 1};
     const uint32_t outside[4] = {252, 8, 0};
