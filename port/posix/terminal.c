@@ -47,10 +47,16 @@ struct avps_posix_terminal {
 
 /* ---- connection ---- */
 
+/* On the user's own terminal one key is for this program: it is listened for all the time. */
+static bool terminal_has_key(const struct avps_posix_terminal *terminal)
+{
+    return terminal->raw && terminal->config.escaped != NULL;
+}
+
 /* Listen for what is wanted and no more; one descriptor may serve both ways. */
 static void terminal_watch(struct avps_posix_terminal *terminal)
 {
-    const bool in = terminal->connected && terminal->want_input;
+    const bool in = terminal->connected && (terminal->want_input || terminal_has_key(terminal));
     const bool out = terminal->connected && terminal->want_room;
     const bool is_shared = terminal->out_source.loop == NULL;
     const uint32_t for_input = (in ? (uint32_t)AVPS_POSIX_READ : 0U) |
@@ -118,20 +124,21 @@ static bool terminal_give(struct avps_posix_terminal *terminal)
     return true;
 }
 
-/* The key that ends the program is not for the guest; what was typed before it is. */
-static bool terminal_escape(struct avps_posix_terminal *terminal)
+/* The key that ends the program is not for the guest; what was typed before it is.
+ * @return bytes of the `len` new ones that are for the guest. */
+static uint32_t terminal_filter(const struct avps_posix_terminal *terminal, const uint8_t *bytes,
+                                uint32_t len)
 {
     const uint8_t *key = NULL;
 
-    if (terminal->raw && terminal->config.escaped != NULL) {
-        key = memchr(terminal->input, (int)AVPS_POSIX_TERMINAL_ESCAPE, terminal->used);
+    if (terminal_has_key(terminal)) {
+        key = memchr(bytes, (int)AVPS_POSIX_TERMINAL_ESCAPE, len);
     }
     if (key == NULL) {
-        return false;
+        return len;
     }
-    terminal->used = (uint32_t)(key - terminal->input);
     terminal->config.escaped(terminal->config.ctx);
-    return true;
+    return (uint32_t)(key - bytes);
 }
 
 /* The end of a file or pipe ends the input, not the output. */
@@ -155,8 +162,28 @@ static bool terminal_fill(struct avps_posix_terminal *terminal)
         terminal_input_ended(terminal, got);
         return false;
     }
-    terminal->used = (uint32_t)got;
-    return !terminal_escape(terminal);
+    terminal->used = terminal_filter(terminal, terminal->input, (uint32_t)got);
+    return terminal->used == (uint32_t)got;
+}
+
+/* Typed ahead of the guest: it is kept as long as there is room, as a terminal does. */
+static void terminal_type_ahead(struct avps_posix_terminal *terminal)
+{
+    uint8_t bytes[64];
+    const ssize_t got = read(terminal->in_fd, bytes, sizeof bytes);
+
+    if (got <= 0) {
+        terminal_input_ended(terminal, got);
+        return;
+    }
+    const uint32_t room = TERMINAL_INPUT - terminal->used;
+    uint32_t len = terminal_filter(terminal, bytes, (uint32_t)got);
+
+    len = len < room ? len : room;
+    (void)memmove(terminal->input, terminal->input + terminal->first, terminal->used);
+    (void)memcpy(terminal->input + terminal->used, bytes, len);
+    terminal->first = 0;
+    terminal->used += len;
 }
 
 /* As much as the guest takes, but not for ever. */
@@ -265,8 +292,13 @@ static void terminal_ready(void *ctx, uint32_t conditions)
     if ((conditions & AVPS_POSIX_WRITE) != 0U || (is_gone && terminal->want_room)) {
         terminal_room(terminal); /* to nobody: the write fails */
     }
-    if (((conditions & AVPS_POSIX_READ) != 0U || is_gone) && terminal->want_input) {
+    if ((conditions & AVPS_POSIX_READ) == 0U && !is_gone) {
+        return;
+    }
+    if (terminal->want_input) {
         terminal_pump(terminal); /* what was sent before it left is still to be read */
+    } else if (terminal_has_key(terminal)) {
+        terminal_type_ahead(terminal);
     }
 }
 

@@ -532,6 +532,35 @@ static void test_terminal_stdio_puts_a_terminal_into_raw_mode_and_back(void **st
     (void)close(user);
 }
 
+/* A guest that hangs does not lock the user in, and gets what was typed ahead. */
+static void test_terminal_stdio_sees_the_escape_key_while_the_guest_does_not_read(void **state)
+{
+    struct fixture *fx = *state;
+    int user = -1;
+
+    assert_int_equal(openpty(&fx->peer, &user, NULL, NULL, NULL), 0);
+    take_stdio(fx, user, user);
+    fx->config.escaped = escaped;
+    fx->config.ctx = fx;
+    start(fx, AVPS_POSIX_TERMINAL_STDIO);
+    for (unsigned int i = 0; i < 6U; i++) {
+        assert_int_equal(write(fx->peer, &"abcde\x1d"[i], 1), 1);
+        (void)usleep(5000); /* it passes through the kernel's terminal */
+        rounds(fx, 4);
+    }
+    while (fx->escapes == 0U) {
+        assert_int_equal(avps_posix_loop_step(&fx->loop, true), AVPS_OK);
+    }
+    assert_int_equal(fx->escapes, 1);
+    assert_guest_reads(fx, "abcde");
+    test_driver_free(&fx->d);
+    fx->running = false;
+    avps_posix_terminal_close(fx->terminal);
+    fx->terminal = NULL;
+    restore_stdio(fx);
+    (void)close(user);
+}
+
 /* ---- file ---- */
 
 static void test_terminal_file_appends_output(void **state)
@@ -610,6 +639,7 @@ int main(void)
         TEST(test_terminal_stdio_works_on_pipes),
         TEST(test_terminal_stdio_reads_a_file_to_its_end),
         TEST(test_terminal_stdio_puts_a_terminal_into_raw_mode_and_back),
+        TEST(test_terminal_stdio_sees_the_escape_key_while_the_guest_does_not_read),
         TEST(test_terminal_file_appends_output),
         TEST(test_terminal_reports_output_that_fails),
         TEST(test_terminal_says_what_is_wrong),

@@ -38,7 +38,8 @@ struct avps_posix_terminal_config {
     enum avps_posix_terminal_kind kind; /**< What. */
     const char *path;                   /**< UNIX: where; FILE: which; else NULL. */
     uint32_t port;                      /**< Number of the console's port. */
-    /** STDIO on a terminal: the user typed the escape key. May be NULL: the key is passed on. */
+    /** STDIO on a terminal: the user typed the escape key, whether or not the guest reads; what is
+     *  typed ahead of the guest beyond 4096 bytes is lost then. May be NULL: the key is passed on. */
     void (*escaped)(void *ctx);
     void *ctx; /**< Handed to it. */
 };
