@@ -15,6 +15,7 @@ struct console {
     const char *unix_path;
     const char *file;
     uint32_t ports;
+    const char *size;
     struct avps_posix_terminal *terminals[CONSOLE_PORTS];
     char paths[CONSOLE_PORTS][CONSOLE_NAME];
     char names[CONSOLE_PORTS][32];
@@ -55,6 +56,11 @@ static const struct option console_rows[] = {
      .min = 1,
      .max = CONSOLE_PORTS,
      .help = "ports (1); the others are avps.1, avps.2 ... in the guest, with terminals alike"},
+    {.name = "size",
+     .value = "COLSxROWS",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct console, size),
+     .help = "size of the first port, where no terminal tells it"},
 };
 
 /* ---- terminals of the ports ---- */
@@ -114,6 +120,28 @@ static void console_describe(struct console *console, uint32_t port,
     avps_posix_terminal_describe(console->terminals[port], config);
 }
 
+/* A terminal knows better. */
+static bool console_set_size(const struct console *console, struct avps_console_port_config *config)
+{
+    const char *text = console->size;
+    uint32_t cols = 0;
+    uint32_t rows = 0;
+
+    if (text == NULL) {
+        return true;
+    }
+    text = options_number(text, UINT16_MAX, &cols);
+    text = text != NULL && *text == 'x' ? options_number(text + 1, UINT16_MAX, &rows) : NULL;
+    if (text == NULL || *text != '\0') {
+        return false;
+    }
+    if (config->cols == 0U) {
+        config->cols = (uint16_t)cols;
+        config->rows = (uint16_t)rows;
+    }
+    return true;
+}
+
 static enum avps_status console_init(struct device *device)
 {
     struct console *console = device->own;
@@ -129,6 +157,9 @@ static enum avps_status console_init(struct device *device)
     }
     config.base = device_base(device, console->queue_storage, queues);
     console_describe(console, 0, &config.port0);
+    if (!console_set_size(console, &config.port0)) {
+        return AVPS_E_PARAM;
+    }
     device->base = &console->device.base;
     status = avps_console_init(&console->device, &config);
     for (uint32_t port = 1; port < console->ports && status == AVPS_OK; port++) {
@@ -145,13 +176,16 @@ static enum avps_status console_open(struct device *device, struct avps_posix_er
     struct console *console = device->own;
 
     console->ports = console->ports != 0U ? console->ports : 1U;
-    const enum avps_status status = console_open_terminals(device, error);
+    enum avps_status status = console_open_terminals(device, error);
     if (status != AVPS_OK) {
         return status;
     }
-    return console_init(device) == AVPS_OK
-               ? AVPS_OK
-               : device_fail(error, AVPS_E_NOSPACE, "the console cannot be set up");
+    status = console_init(device);
+    if (status == AVPS_E_PARAM) {
+        return device_fail(error, status, "--size takes columns and rows such as 80x24, not '%s'",
+                           console->size != NULL ? console->size : "");
+    }
+    return status == AVPS_OK ? status : device_fail(error, status, "the console cannot be set up");
 }
 
 static void console_ready(struct device *device)

@@ -13,7 +13,7 @@
 
 /* ---- options ---- */
 
-enum { CHOICE_SOCKET = 1, CHOICE_RING };
+enum { CHOICE_SOCKET = 1 };
 
 const struct option device_rows[] = {
     {.name = "socket",
@@ -45,13 +45,7 @@ const struct option device_rows[] = {
     {.name = "packed",
      .type = OPTION_FLAG,
      .offset = offsetof(struct device_options, packed),
-     .choice = CHOICE_RING,
-     .help = "warn when a driver does not use packed rings"},
-    {.name = "split",
-     .type = OPTION_FLAG,
-     .offset = offsetof(struct device_options, split),
-     .choice = CHOICE_RING,
-     .help = "do not offer packed rings"},
+     .help = "offer packed rings beside split ones"},
     {.name = "queue-size",
      .value = "N",
      .type = OPTION_NUMBER,
@@ -89,7 +83,8 @@ struct avps_device_config device_base(struct device *device, struct avps_queue *
         .queue_size_max = (uint16_t)device->options.queue_size,
     };
 
-    if (device->options.split) {
+    /* Some front ends (User-mode Linux 6.1) take them and cannot handle them: only when asked for. */
+    if (!device->options.packed) {
         avps_features_add(&base.withhold, AVPS_F_RING_PACKED);
     }
     return base;
@@ -119,13 +114,8 @@ static bool device_may_speak(struct device *device)
 static void device_event(void *ctx, enum avps_event code, uint64_t a, uint64_t b)
 {
     struct device *device = ctx;
-    const bool is_packed = (b >> (AVPS_F_RING_PACKED - 32) & 1U) != 0U;
 
-    if (code == AVPS_EVENT_DRIVER_OK && device->options.packed && !is_packed &&
-        device_may_speak(device)) {
-        program_say(device->program, LOG_ERROR, "%s: the driver does not use packed rings",
-                    device->label);
-    }
+    (void)b;
     if (code == AVPS_EVENT_DEVICE_FAULT && device_may_speak(device)) {
         program_say(device->program, LOG_ERROR, "%s: the driver broke a rule (%s): needs a reset",
                     device->label, avps_status_name((enum avps_status)(-(int)a)));

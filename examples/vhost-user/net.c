@@ -125,21 +125,28 @@ static const struct option net_rows[] = {
 
 /* ---- forwarded ports ---- */
 
+/* tcp:PORT:PORT or udp:PORT:PORT. */
+static bool net_read_forward(const char *text, uint32_t *from, uint32_t *to)
+{
+    if (strncmp(text, "tcp:", 4) != 0 && strncmp(text, "udp:", 4) != 0) {
+        return false;
+    }
+    text = options_number(text + 4, UINT16_MAX, from);
+    text = text != NULL && *text == ':' ? options_number(text + 1, UINT16_MAX, to) : NULL;
+    return text != NULL && *text == '\0';
+}
+
 static enum avps_status net_forward(const struct net *net, const char *text,
                                     struct avps_posix_error *error)
 {
-    unsigned int from = 0;
-    unsigned int to = 0;
-    char protocol[4] = {0};
-    char after = '\0';
+    uint32_t from = 0;
+    uint32_t to = 0;
 
-    if (sscanf(text, "%3[a-z]:%5u:%5u%c", protocol, &from, &to, &after) != 3 || from == 0U ||
-        from > UINT16_MAX || to == 0U || to > UINT16_MAX ||
-        (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0)) {
+    if (!net_read_forward(text, &from, &to)) {
         return device_fail(error, AVPS_E_PARAM,
                            "--forward takes tcp:PORT:PORT or udp:PORT:PORT, not '%s'", text);
     }
-    return avps_posix_slirp_forward(net->slirp, protocol[0] == 'u', (uint16_t)from, (uint16_t)to,
+    return avps_posix_slirp_forward(net->slirp, text[0] == 'u', (uint16_t)from, (uint16_t)to,
                                     error);
 }
 

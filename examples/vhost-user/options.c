@@ -40,6 +40,18 @@ static bool read_number(const char *text, uint64_t *number, const char **rest)
     return errno == 0 && end != text;
 }
 
+const char *options_number(const char *text, uint64_t max, uint32_t *number)
+{
+    uint64_t value = 0;
+    const char *rest = NULL;
+
+    if (!read_number(text, &value, &rest) || value == 0U || value > max) {
+        return NULL;
+    }
+    *number = (uint32_t)value;
+    return rest;
+}
+
 static bool in_range(const struct option *row, uint64_t number)
 {
     return number >= row->min && number <= row->max;
@@ -91,17 +103,29 @@ static bool set_size(const struct option *row, const char *text, uint64_t *place
                         text);
 }
 
+static bool read_hex(char digit, uint8_t *value)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = digit != '\0' ? strchr(digits, digit) : NULL;
+
+    *value = at != NULL ? (uint8_t)((at - digits) % 16) : 0U;
+    return at != NULL;
+}
+
 static bool read_mac(const char *text, uint8_t mac[6])
 {
-    unsigned int byte[6] = {0};
-    char after = '\0';
-
-    if (strlen(text) != 17U || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &byte[0], &byte[1],
-                                      &byte[2], &byte[3], &byte[4], &byte[5], &after) != 6) {
+    if (strlen(text) != 17U) {
         return false;
     }
     for (size_t i = 0; i < 6U; i++) {
-        mac[i] = (uint8_t)byte[i];
+        uint8_t high = 0;
+        uint8_t low = 0;
+
+        if (!read_hex(text[3U * i], &high) || !read_hex(text[3U * i + 1U], &low) ||
+            (i < 5U && text[3U * i + 2U] != ':')) {
+            return false;
+        }
+        mac[i] = (uint8_t)(high << 4U | low);
     }
     return true;
 }
@@ -327,23 +351,29 @@ static bool row_is_well(const struct option_group *group, size_t i, struct optio
 
 /* ---- all of it ---- */
 
-bool options_parse(struct option_group *groups, size_t group_count, char *const *arguments,
-                   size_t count, struct option_line *line)
+static bool group_is_well(const struct option_group *group, struct option_line *line)
 {
-    for (size_t i = 0, used = 0; i < count; i += used) {
-        if (!take_argument(groups, group_count, arguments[i],
-                           i + 1U < count ? arguments[i + 1U] : NULL, &used, line)) {
+    for (size_t row = 0; row < group->count; row++) {
+        if (!row_is_well(group, row, line)) {
             return false;
         }
     }
-    for (size_t i = 0; i < group_count; i++) {
-        for (size_t row = 0; row < groups[i].count; row++) {
-            if (!row_is_well(&groups[i], row, line)) {
-                return false;
-            }
-        }
-    }
     return true;
+}
+
+bool options_parse(struct option_group *groups, size_t group_count, char *const *arguments,
+                   size_t count, struct option_line *line)
+{
+    bool is_well = true;
+
+    for (size_t i = 0, used = 0; i < count && is_well; i += used) {
+        is_well = take_argument(groups, group_count, arguments[i],
+                                i + 1U < count ? arguments[i + 1U] : NULL, &used, line);
+    }
+    for (size_t i = 0; i < group_count && is_well; i++) {
+        is_well = group_is_well(&groups[i], line);
+    }
+    return is_well;
 }
 
 /* ---- help ---- */

@@ -69,6 +69,9 @@ bool options_parse(struct option_group *groups, size_t group_count, char *const 
 /* Whether the option of this name was given. */
 bool options_given(const struct option_group *group, const char *name);
 
+/* The decimal or 0x number that `text` begins with, 1..max. @return what is behind it; NULL: none. */
+const char *options_number(const char *text, uint64_t max, uint32_t *number);
+
 /* One line per row. */
 void options_help(FILE *out, const struct option *rows, size_t count);
 
