@@ -3,6 +3,7 @@
 """avps-vhost-user against dpdk-testpmd's vhost PMD and qemu-storage-daemon, as Markdown tables.
 
 usage: peers.py BENCH_PEERS AVPS_VHOST_USER [--only control,net,blk,counts] [--cell TEXT] [--quick]
+       [--disk FOLDER]   of files that are not in memory; the present one
 
 Each cell starts both back ends afresh on one core, lets bench_peers measure them in the order
 A B B A, and keeps the windows that nothing disturbed. --cell: only rows whose name has TEXT.
@@ -27,7 +28,6 @@ DRIFT = 1.4  # a window between probes that differ more is dropped
 LATE_SHARE = 0.1  # so is one whose driver waited longer for its core
 WINDOWS_MIN = 6  # kept of each side, or the cell is measured again
 TRIES = 4
-DISK = "64M"
 DISK_BYTES = 64 << 20
 
 
@@ -138,13 +138,16 @@ def testpmd(load, size):
     return Backend(["dpdk-testpmd", *options, *vdev, *forward, *last], cpus=(0, 1))
 
 
-def storage_daemon(null):
+def storage_daemon(disk):
     """Its quickest options here: io_uring for files, the main loop instead of an iothread."""
-    null_node = f"driver=null-co,size={DISK_BYTES},read-zeroes=on,node-name=disk"
-    file_node = "driver=file,filename=FOLDER/SERIAL.img,aio=io_uring,node-name=disk"
+    node = {
+        "null": f"driver=null-co,size={DISK_BYTES},read-zeroes=on",
+        "memory": "driver=file,filename=FOLDER/SERIAL.img,aio=io_uring",
+        "cached": "driver=file,filename=DISK/SERIAL.img,aio=io_uring",
+    }[disk]
     export = "type=vhost-user-blk,id=e,node-name=disk,addr.type=unix,addr.path=SOCKET,writable=on"
     return Backend(
-        ["qemu-storage-daemon", "--blockdev", null_node if null else file_node, "--export", export]
+        ["qemu-storage-daemon", "--blockdev", f"{node},node-name=disk", "--export", export]
     )
 
 
@@ -154,10 +157,14 @@ def ours_net(program, load, size, poll=True):
     return Backend([program, "net", "--socket", "SOCKET", *kind, *(["--poll"] if poll else [])])
 
 
-def ours_blk(program, null, poll):
+def ours_blk(program, disk, poll):
     """The library's program on the same kind of disk."""
-    disk = ["--null", DISK] if null else ["--file", "FOLDER/SERIAL.img"]
-    return Backend([program, "blk", "--socket", "SOCKET", *disk, *(["--poll"] if poll else [])])
+    medium = {
+        "null": ["--null", str(DISK_BYTES)],
+        "memory": ["--file", "FOLDER/SERIAL.img"],
+        "cached": ["--file", "DISK/SERIAL.img"],
+    }[disk]
+    return Backend([program, "blk", "--socket", "SOCKET", *medium, *(["--poll"] if poll else [])])
 
 
 def favour(cpus):
@@ -170,13 +177,15 @@ def favour(cpus):
 
 
 @contextlib.contextmanager
-def started(backend, folder, serial):
+def started(backend, folder, disk, serial):
     """Run a back end; gives its process and socket. Its output is in FOLDER/SERIAL.log."""
     socket = folder / f"{serial}.sock"
-    words = {"SOCKET": str(socket), "FOLDER": str(folder), "SERIAL": serial}
+    words = {"SOCKET": str(socket), "FOLDER": str(folder), "DISK": str(disk), "SERIAL": serial}
     argv = [re.sub("|".join(words), lambda m: words[m.group()], a) for a in backend.argv]
-    with open(folder / f"{serial}.img", "wb") as image:
-        image.truncate(DISK_BYTES)
+    images = [where / f"{serial}.img" for where in {folder, disk}]
+    for image in images:
+        with open(image, "wb") as file:
+            file.truncate(DISK_BYTES)
     with open(folder / f"{serial}.log", "wb") as log:
         process = subprocess.Popen(
             argv,
@@ -192,8 +201,8 @@ def started(backend, folder, serial):
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        for leftover in folder.glob(f"{serial}.*"):
-            leftover.unlink()
+        for leftover in [*folder.glob(f"{serial}.*"), *images]:
+            leftover.unlink(missing_ok=True)
 
 
 def wait_for(socket, process, log):
@@ -222,9 +231,10 @@ class Load:
 class Bench:
     """The programs and a scratch folder in memory."""
 
-    def __init__(self, generator, program, folder, quick):
-        self.generator, self.program = generator, program
-        self.folder, self.quick, self.serial = folder, quick, 0
+    def __init__(self, args, folder):
+        self.generator, self.program = args.generator, args.program
+        self.disk, self.quick = Path(args.disk), args.quick
+        self.folder, self.serial = folder, 0
 
     def generate(self, load, backends):
         """Run the load on started back ends; its output."""
@@ -246,10 +256,10 @@ class Bench:
             sys.exit(f"{' '.join(argv)}:\n{done.stderr}")
         return done.stdout
 
-    def next_name(self, side):
-        """Of a back end's files."""
+    def start(self, name, backend):
+        """A context with the back end running."""
         self.serial += 1
-        return f"{side}{self.serial}"
+        return started(backend, self.folder, self.disk, f"avps-bench-{name}{self.serial}")
 
     def compare(self, load, ours, theirs):
         """The Result of a cell; both back ends are fresh."""
@@ -257,8 +267,8 @@ class Bench:
         for _ in range(TRIES):
             with contextlib.ExitStack() as stack:
                 sides = [
-                    (name, stack.enter_context(started(b, self.folder, self.next_name(name))), b.ring)
-                    for name, b in (("A", ours), ("B", theirs))
+                    (name, stack.enter_context(self.start(name, backend)), backend.ring)
+                    for name, backend in (("A", ours), ("B", theirs))
                 ]
                 windows += parse(self.generate(load, sides))[0]
             result = summarise(windows, load.window_ms)
@@ -268,8 +278,7 @@ class Bench:
 
     def alone(self, load, backend):
         """Windows and total of one back end, and its system calls in all."""
-        name = self.next_name("A")
-        with started(backend, self.folder, name) as (process, socket):
+        with self.start("A", backend) as (process, socket):
             counter = subprocess.Popen(
                 ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", str(process.pid)],
                 stderr=subprocess.PIPE,
@@ -294,6 +303,9 @@ def head(*cells):
     print("|" + "---|" * len(cells), flush=True)
 
 
+FIGURES = ("libavps ns", "peer ns", "ratio of p10", "median ratio", "windows", "cores", "driver waits")
+
+
 def show(name, result):
     """A cell's row."""
     if result is None:
@@ -311,7 +323,17 @@ def show(name, result):
     )
 
 
-FIGURES = ("libavps ns", "peer ns", "ratio of p10", "median ratio", "windows", "cores", "driver waits")
+def verdict(what, cells, goal):
+    """One sentence on how many cells reach 1.0 and the goal, and which is the least."""
+    ratios = [(result.ratio, name) for name, result in cells if result is not None]
+    if not ratios:
+        return f"{what}: nothing was measured."
+    least, name = min(ratios)
+    good, better = (sum(r >= limit for r, _ in ratios) for limit in (1.0, goal))
+    return (
+        f"{what}: of {len(cells)} cells {good} are at 1.0 or more, {better} at {goal} or more;"
+        f" the least is {least:.2f} ({', '.join(str(word) for word in name)})."
+    )
 
 
 def net_load(load, size, mergeable=False):
@@ -319,10 +341,12 @@ def net_load(load, size, mergeable=False):
     return Load(["net", load, str(size), str(int(mergeable))], rounds=25, window_ms=5)
 
 
-def blk_load(load, length, depth, mode="poll"):
-    """A block load; one that sleeps needs longer windows."""
-    rounds, window_ms = (8, 10) if mode == "poll" else (6, 40)
-    return Load(["blk", load, str(length), str(depth)], rounds, window_ms, mode)
+def blk_load(disk, kind, length, depth, mode="poll"):
+    """A block load; slow requests, and those of a driver that sleeps, need longer windows."""
+    slow = mode == "sleep" or (disk != "null" and length > 4096)
+    rounds, window_ms = (6, 40) if slow else (8, 10)
+    what = f"null-{kind}" if disk == "null" else kind
+    return Load(["blk", what, str(length), str(depth)], rounds, window_ms, mode)
 
 
 def control(bench, wanted):
@@ -335,81 +359,98 @@ def control(bench, wanted):
             peers = [testpmd(load, size), testpmd(load, size)]
             peers[0].ring = peers[1].ring = ring
             show(name, bench.compare(net_load(load, size), *peers))
-    for load, depth in (("null-read", 1), ("null-read", 32), ("read", 32)):
-        name = ("qemu-storage-daemon", f"{load} 4096 depth {depth}")
+    for disk, depth in (("null", 1), ("null", 32), ("memory", 32)):
+        name = ("qemu-storage-daemon", f"{disk}: read 4 KiB, depth {depth}")
         if wanted(name):
-            peers = [storage_daemon(load.startswith("null")) for _ in range(2)]
-            show(name, bench.compare(blk_load(load, 4096, depth), *peers))
+            peers = [storage_daemon(disk), storage_daemon(disk)]
+            show(name, bench.compare(blk_load(disk, "read", 4096, depth), *peers))
+
+
+def net_cells():
+    """Load, size, ring, mergeable."""
+    for mergeable in (False, True):
+        for ring in ("split", "packed"):
+            for load in ("receive", "forward") if mergeable else ("receive", "transmit", "forward"):
+                for size in (64, 1518):
+                    yield load, size, ring, mergeable
 
 
 def net(bench, wanted):
     """All network cells."""
     print("\n### Network: `avps-vhost-user net --poll` against `dpdk-testpmd`, one queue pair\n")
     head("load", "bytes", "ring", *FIGURES)
-    for ring, mergeable in (("split", False), ("packed", False), ("split", True), ("packed", True)):
-        for load in ("receive", "transmit", "forward"):
-            for size in (64, 1518):
-                name = (load, size, ring + (", mergeable" if mergeable else ""))
-                if not wanted(name) or (mergeable and load == "transmit"):
-                    continue
-                ours, peer = ours_net(bench.program, load, size), testpmd(load, size)
-                ours.ring = peer.ring = ring
-                show(name, bench.compare(net_load(load, size, mergeable), ours, peer))
+    cells = []
+    for load, size, ring, mergeable in net_cells():
+        name = (load, size, ring + (", mergeable" if mergeable else ""))
+        if wanted(name):
+            ours, peer = ours_net(bench.program, load, size), testpmd(load, size)
+            ours.ring = peer.ring = ring
+            cells.append((name, bench.compare(net_load(load, size, mergeable), ours, peer)))
+            show(*cells[-1])
+    print(f"\n{verdict('Network', cells, 1.2)}", flush=True)
+
+
+def blk_cells():
+    """Disk, kind, length, depth, ring, poll."""
+    for poll in (False, True):
+        for ring in ("split", "packed"):
+            for disk in ("null", "memory", "cached"):
+                for kind in ("read", "write"):
+                    small = ring == "packed" or disk == "cached"
+                    for length in (4096,) if small else (4096, 65536):
+                        for depth in (1, 32) if disk == "cached" else (1, 4, 32, 128):
+                            yield disk, kind, length, depth, ring, poll
 
 
 def blk(bench, wanted):
     """All block cells. The peer has no packed ring: its split one stands in."""
     print("\n### Block: `avps-vhost-user blk` against `qemu-storage-daemon`, one queue, random places\n")
     head("disk", "request", "depth", "ring", "libavps", *FIGURES)
-    for poll in (False, True):
-        for ring in ("split", "packed"):
-            for kind in ("null-read", "null-write", "read", "write"):
-                for length in (4096, 65536):
-                    for depth in (1, 4, 32, 128):
-                        null = kind.startswith("null")
-                        name = (
-                            "null" if null else "file",
-                            f"{kind.removeprefix('null-')} {length >> 10} KiB",
-                            depth,
-                            ring,
-                            "--poll" if poll else "default",
-                        )
-                        if not wanted(name) or (ring == "packed" and length != 4096):
-                            continue
-                        ours = ours_blk(bench.program, null, poll)
-                        ours.ring = ring
-                        show(name, bench.compare(blk_load(kind, length, depth), ours, storage_daemon(null)))
+    cells = []
+    for disk, kind, length, depth, ring, poll in blk_cells():
+        mode = "--poll" if poll else "default"
+        name = (disk, f"{kind} {length >> 10} KiB", depth, ring, mode)
+        if wanted(name):
+            ours, peer = ours_blk(bench.program, disk, poll), storage_daemon(disk)
+            ours.ring = ring
+            load = blk_load(disk, kind, length, depth)
+            cells.append((name, bench.compare(load, ours, peer)))
+            show(*cells[-1])
+    print()
+    for depth in (1, 4, 32, 128):
+        at_depth = [cell for cell in cells if cell[0][2] == depth]
+        print(f"* {verdict(f'Depth {depth}', at_depth, 1.3)}", flush=True)
 
 
 def counts(bench, wanted):
     """Notifications and system calls per request, the driver asleep when it has nothing to do."""
-    print("\n### Per request: kicks, calls, system calls of the back end (4 KiB reads, a driver that sleeps)\n")
+    print("\n### Per request: kicks, calls, system calls of the back end; 4 KiB reads\n")
     head("back end", "disk", "depth", "ring", "ns", "kicks", "calls", "system calls")
-    for null in (True, False):
-        peers = [("qemu-storage-daemon", storage_daemon(null), "split")]
+    for disk in ("null", "memory"):
+        peers = [("qemu-storage-daemon", storage_daemon(disk), "split")]
         for ring in ("split", "packed"):
-            for poll in (False, True):
-                peers.append(
-                    ("libavps" + (" --poll" if poll else ""), ours_blk(bench.program, null, poll), ring)
-                )
+            peers += [
+                ("libavps", ours_blk(bench.program, disk, False), ring),
+                ("libavps --poll", ours_blk(bench.program, disk, True), ring),
+            ]
         for depth in (1, 4, 32, 128):
             for name, backend, ring in peers:
-                if not wanted((name, "null" if null else "file", depth, ring)):
-                    continue
-                backend.ring = ring
-                load = blk_load("null-read" if null else "read", 4096, depth, "sleep")
-                windows, system_calls = bench.alone(load, backend)
-                done = sum(w.done for w in windows)
-                row(
-                    name,
-                    "null" if null else "file",
-                    depth,
-                    ring,
-                    f"{statistics.median(w.ns for w in windows):.0f}",
-                    f"{sum(w.kicks for w in windows) / done:.3f}",
-                    f"{sum(w.calls for w in windows) / done:.3f}",
-                    f"{system_calls:.3f}",
-                )
+                if wanted((name, disk, depth, ring)):
+                    backend.ring = ring
+                    load = blk_load(disk, "read", 4096, depth, "sleep")
+                    count_row((name, disk, depth, ring), *bench.alone(load, backend))
+
+
+def count_row(name, windows, system_calls):
+    """One back end's figures."""
+    done = sum(window.done for window in windows)
+    row(
+        *name,
+        f"{statistics.median(window.ns for window in windows):.0f}",
+        f"{sum(window.kicks for window in windows) / done:.3f}",
+        f"{sum(window.calls for window in windows) / done:.3f}",
+        f"{system_calls:.3f}",
+    )
 
 
 def main():
@@ -420,6 +461,7 @@ def main():
     parser.add_argument("--only", default="control,net,blk,counts")
     parser.add_argument("--cell", default="")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--disk", default=".")
     args = parser.parse_args()
     parts = {"control": control, "net": net, "blk": blk, "counts": counts}
 
@@ -427,7 +469,7 @@ def main():
         return args.cell in " ".join(str(word) for word in name)
 
     with tempfile.TemporaryDirectory(prefix="avps-bench-", dir="/dev/shm") as folder:
-        bench = Bench(args.generator, args.program, Path(folder), args.quick)
+        bench = Bench(args, Path(folder))
         for part in args.only.split(","):
             parts[part](bench, wanted)
 

@@ -65,6 +65,36 @@ class Summarise(unittest.TestCase):
         self.assertIsNone(peers.summarise(one_sided, 5))
 
 
+class Verdict(unittest.TestCase):
+    def cell(self, name, ratio):
+        return (name,), peers.Result(1, ratio, ratio, ratio, 20, "near", 0.5)
+
+    def test_counts_cells_and_names_the_least(self):
+        cells = [self.cell("a", 1.25), self.cell("b", 0.99), self.cell("c", 1.0), (("d",), None)]
+        self.assertEqual(
+            peers.verdict("Depth 4", cells, 1.2),
+            "Depth 4: of 4 cells 2 are at 1.0 or more, 1 at 1.2 or more; the least is 0.99 (b).",
+        )
+
+    def test_says_when_nothing_was_measured(self):
+        self.assertEqual(peers.verdict("Network", [], 1.2), "Network: nothing was measured.")
+
+
+class Cells(unittest.TestCase):
+    def test_network_has_every_load_size_and_ring(self):
+        cells = set(peers.net_cells())
+        self.assertEqual(len(cells), 20)
+        self.assertIn(("transmit", 1518, "packed", False), cells)
+
+    def test_block_has_every_disk_request_and_depth(self):
+        split = {cell[:4] for cell in peers.blk_cells() if cell[4:] == ("split", False)}
+        for disk in ("null", "memory"):
+            for kind in ("read", "write"):
+                for length in (4096, 65536):
+                    for depth in (1, 4, 32, 128):
+                        self.assertIn((disk, kind, length, depth), split)
+
+
 class Percentile(unittest.TestCase):
     def test_is_one_of_the_values(self):
         self.assertEqual(peers.percentile(range(100, 0, -1), 0.1), 11)
