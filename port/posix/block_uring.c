@@ -10,7 +10,8 @@
 struct block_uring {
     struct io_uring ring;
     struct avps_posix_block *block;
-    struct avps_posix_source source; /* the ring is readable when there are results */
+    struct avps_posix_source source; /* the ring is readable when there are results ... */
+    struct avps_posix_poller look;   /* ... which can be seen in it, too */
     struct avps_posix_task submit;
 };
 
@@ -105,10 +106,15 @@ static void uring_submit(void *ctx)
     (void)block_uring_poll(uring->block);
 }
 
+static void uring_look(void *ctx)
+{
+    (void)block_uring_poll(ctx);
+}
+
 static void uring_ready(void *ctx, uint32_t conditions)
 {
     (void)conditions;
-    (void)block_uring_poll(ctx);
+    uring_look(ctx);
 }
 
 /* ---- opening ---- */
@@ -137,6 +143,7 @@ static enum avps_status uring_setup(struct block_uring *uring, struct avps_posix
         return AVPS_E_UNSUPPORTED;
     }
     avps_posix_task_init(&uring->submit, loop, uring_submit, uring);
+    avps_posix_follower_start(&uring->look, loop, uring_look, uring->block);
     return AVPS_OK;
 }
 
@@ -181,6 +188,7 @@ void block_uring_close(struct avps_posix_block *block)
     }
     uring_drain(block);
     avps_posix_task_cancel(&uring->submit);
+    avps_posix_poller_stop(&uring->look);
     avps_posix_source_remove(&uring->source);
     io_uring_queue_exit(&uring->ring);
     free(uring);

@@ -278,11 +278,23 @@ static void tasks_run(struct avps_posix_loop *loop)
 
 /* ---- pollers ---- */
 
+static void poller_start(struct avps_posix_poller *poller, struct avps_posix_link *list,
+                         void (*poll)(void *ctx), void *ctx)
+{
+    *poller = (struct avps_posix_poller){.poll = poll, .ctx = ctx};
+    posix_link_before(&poller->link, list);
+}
+
 void avps_posix_poller_start(struct avps_posix_poller *poller, struct avps_posix_loop *loop,
                              void (*poll)(void *ctx), void *ctx)
 {
-    *poller = (struct avps_posix_poller){.poll = poll, .ctx = ctx};
-    posix_link_before(&poller->link, &loop->pollers);
+    poller_start(poller, &loop->pollers, poll, ctx);
+}
+
+void avps_posix_follower_start(struct avps_posix_poller *poller, struct avps_posix_loop *loop,
+                               void (*poll)(void *ctx), void *ctx)
+{
+    poller_start(poller, &loop->followers, poll, ctx);
 }
 
 void avps_posix_poller_stop(struct avps_posix_poller *poller)
@@ -291,16 +303,24 @@ void avps_posix_poller_stop(struct avps_posix_poller *poller)
 }
 
 /* Each is moved back before it is called, so that it may stop itself or another one. */
-static void pollers_run(struct avps_posix_loop *loop)
+static void pollers_call(struct avps_posix_loop *loop, struct avps_posix_link *list)
 {
-    posix_list_move(&loop->pollers, &loop->polled);
+    posix_list_move(list, &loop->polled);
     while (!posix_list_is_empty(&loop->polled)) {
         struct avps_posix_poller *poller =
             POSIX_CONTAINER_OF(loop->polled.next, struct avps_posix_poller, link);
 
         posix_link_remove(&poller->link);
-        posix_link_before(&poller->link, &loop->pollers);
+        posix_link_before(&poller->link, list);
         poller->poll(poller->ctx);
+    }
+}
+
+static void pollers_run(struct avps_posix_loop *loop)
+{
+    if (!posix_list_is_empty(&loop->pollers)) {
+        pollers_call(loop, &loop->pollers);
+        pollers_call(loop, &loop->followers);
     }
 }
 
@@ -408,6 +428,7 @@ static void loop_init_lists(struct avps_posix_loop *loop)
     posix_list_init(&loop->steady);
     posix_list_init(&loop->visited);
     posix_list_init(&loop->pollers);
+    posix_list_init(&loop->followers);
     posix_list_init(&loop->polled);
 }
 

@@ -232,6 +232,9 @@ static void work_connected(struct avps_vu *vu)
             (void)!avps_posix_source_modify(&vu->source, AVPS_POSIX_READ);
         }
     }
+    if (vu_linger_is_due(vu)) {
+        vu_linger(vu);
+    }
 }
 
 static void vu_work(void *ctx)

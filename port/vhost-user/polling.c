@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Polling without being kicked: how long to linger -> on and off -> lingering -> all the time.
  *
- * To linger is to poll on for a while after work. A driver that comes back within that time needs no
- * kick and nobody has to be woken, which costs more than a request. How long is learnt: a sleep that
- * lingering would have bridged makes it longer, a long sleep shorter, down to not at all. */
+ * To linger is to poll on for a while after work: a chain taken or returned. If more comes within
+ * that time no kick is needed and nobody has to be woken, which costs more than a request. How long is
+ * learnt: a pause that lingering would have bridged makes it longer, a long pause shorter, down to not
+ * at all. */
 #include "vu_internal.h"
 
 #define LINGER_STEPS 8U /* the shortest time is this part of the longest */
 
 /* ---- how long to linger ---- */
 
-uint64_t vu_linger_learn(uint64_t linger_ns, uint64_t longest_ns, uint64_t slept_ns)
+uint64_t vu_linger_learn(uint64_t linger_ns, uint64_t longest_ns, uint64_t pause_ns)
 {
     const uint64_t shortest = longest_ns / LINGER_STEPS;
 
-    if (slept_ns >= longest_ns) {
+    if (pause_ns >= longest_ns) {
         return linger_ns / 2U >= shortest ? linger_ns / 2U : 0U;
     }
     if (linger_ns < shortest) {
@@ -46,13 +47,10 @@ static bool linger_is_over(struct avps_vu *vu)
 
     if (work != linger->work) {
         linger->work = work;
+        linger->idle_ns = now;
         linger->until_ns = now + linger->ns;
     }
-    if (now < linger->until_ns) {
-        return false;
-    }
-    linger->asleep_ns = now;
-    return true;
+    return now >= linger->until_ns;
 }
 
 static void polling_set(struct avps_vu *vu, enum vu_polling mode);
@@ -88,18 +86,21 @@ static void polling_set(struct avps_vu *vu, enum vu_polling mode)
 
 /* ---- lingering ---- */
 
+bool vu_linger_is_due(const struct avps_vu *vu)
+{
+    return vu->config.linger_us != 0U && vu->polling == VU_POLLING_OFF && !vu->stopping &&
+           polling_work(vu) != vu->linger.work;
+}
+
 void vu_linger(struct avps_vu *vu)
 {
     struct vu_linger *linger = &vu->linger;
     const uint64_t longest_ns = UINT64_C(1000) * vu->config.linger_us;
-
-    if (longest_ns == 0U || vu->polling != VU_POLLING_OFF) {
-        return;
-    }
     const uint64_t now = avps_posix_now_ns();
 
-    linger->ns = vu_linger_learn(linger->ns, longest_ns, now - linger->asleep_ns);
-    linger->asleep_ns = now; /* if it is not worth while */
+    linger->work = polling_work(vu);
+    linger->ns = vu_linger_learn(linger->ns, longest_ns, now - linger->idle_ns);
+    linger->idle_ns = now;
     if (linger->ns != 0U) {
         linger->until_ns = now + linger->ns;
         polling_set(vu, VU_POLLING_LINGER);

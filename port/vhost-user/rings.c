@@ -70,7 +70,8 @@ static void rings_op_batch_end(void *ctx)
         ring_signal(vu->log.event_fd);
     }
     vu->log.touched = false;
-    if (vu->deferred || vu->stopping || vu->log.short_of || vu->losses != vu_mapping_losses()) {
+    if (vu->deferred || vu->stopping || vu->log.short_of || vu->losses != vu_mapping_losses() ||
+        vu_linger_is_due(vu)) {
         vu_wake(vu);
     }
 }
@@ -103,7 +104,6 @@ void vu_ring_kick(struct vu_ring *ring)
     }
     avps_kick(vu->config.device, ring->index, 0);
     avps_posix_runner_wake(vu->config.runner);
-    vu_linger(vu);
 }
 
 static void ring_kicked(void *ctx, uint32_t conditions)

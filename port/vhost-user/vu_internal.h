@@ -56,10 +56,10 @@ enum vu_polling {
 };
 
 struct vu_linger {
-    uint64_t ns;        /* how long, as learnt so far; 0: not at all */
-    uint64_t until_ns;  /* end of the present one, if no more work comes */
-    uint64_t asleep_ns; /* since when kicks have been waited for */
-    uint64_t work;      /* chains taken and returned so far */
+    uint64_t ns;       /* how long, as learnt so far; 0: not at all */
+    uint64_t until_ns; /* end of the present one, if no more work comes */
+    uint64_t idle_ns;  /* when there was work last */
+    uint64_t work;     /* chains taken and returned by then */
 };
 
 struct avps_vu {
@@ -148,10 +148,11 @@ extern const struct avps_remote_ops vu_remote_ops;
 
 /* polling.c */
 void vu_polling_update(struct avps_vu *vu);
-/* A kick came: more work may come soon. */
+/* There was work while kicks were waited for: vu_linger is to be called. */
+bool vu_linger_is_due(const struct avps_vu *vu);
 void vu_linger(struct avps_vu *vu);
-/* How long to linger from now on, after a sleep of `slept_ns` that work ended. */
-uint64_t vu_linger_learn(uint64_t linger_ns, uint64_t longest_ns, uint64_t slept_ns);
+/* How long to linger from now on, after a pause of `pause_ns` that work ended. */
+uint64_t vu_linger_learn(uint64_t linger_ns, uint64_t longest_ns, uint64_t pause_ns);
 
 /* backend.c */
 void vu_say(struct avps_vu *vu, enum avps_vu_level level, const char *line);

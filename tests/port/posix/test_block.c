@@ -821,6 +821,28 @@ static void test_block_takes_at_once_what_the_kernel_has_in_memory(void **state)
     assert_in_range(rounds, SLOTS, 4U * SLOTS);
 }
 
+/* An operation that a thread of the kernel does is answered by a loop that polls before that looks at
+ * its descriptors. */
+static void test_block_is_answered_while_the_loop_polls(void **state)
+{
+    struct disk_test *t = *state;
+    struct avps_posix_poller poller = {0};
+    struct request r;
+    struct test_used used;
+
+    disk_start(t);
+    avps_posix_poller_start(&poller, &t->loop, poll_nothing, NULL);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        disk_send(t, &r, T_FLUSH, 0, NULL, 0);
+        while (!test_driver_reap(&t->d, 0, &used)) {
+            t->loop.spins = 0; /* it never looks */
+            assert_int_equal(avps_posix_loop_step(&t->loop, true), AVPS_OK);
+        }
+        assert_int_equal(used.id, r.id);
+    }
+    avps_posix_poller_stop(&poller);
+}
+
 static void test_block_follows_a_file_that_grows(void **state)
 {
     struct disk_test *t = *state;
@@ -950,6 +972,7 @@ int main(void)
         TEST(test_block_auto_takes_an_engine_that_works),
         TEST(test_block_auto_is_synchronous_for_a_file_in_memory),
         TEST(test_block_takes_at_once_what_the_kernel_has_in_memory),
+        TEST(test_block_is_answered_while_the_loop_polls),
         TEST(test_block_follows_a_file_that_grows),
         TEST(test_block_serves_a_block_device),
         TEST(test_block_refuses_a_block_device_that_is_taken),

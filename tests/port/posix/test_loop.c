@@ -437,6 +437,11 @@ static void test_loop_polls_in_every_round_and_looks_now_and_then(void **state)
     assert_int_equal(seen.calls, 4);
 }
 
+static void do_nothing(void *ctx)
+{
+    (void)ctx;
+}
+
 static void test_loop_pollers_stop_themselves_and_others(void **state)
 {
     struct fixture *fx = *state;
@@ -450,6 +455,28 @@ static void test_loop_pollers_stop_themselves_and_others(void **state)
     assert_int_equal(fx->calls, 3);
     step(fx, false);
     assert_int_equal(fx->calls, 3);
+}
+
+/* A follower is called along with pollers, and alone it lets the loop wait. */
+static void test_loop_followers_are_called_while_others_poll(void **state)
+{
+    struct fixture *fx = *state;
+
+    avps_posix_follower_start(&fx->poller[0], &fx->loop, count_call, fx);
+    step(fx, false);
+    assert_int_equal(fx->calls, 0);
+    avps_posix_timer_init(&fx->timer[0], &fx->loop, count_call, fx);
+    avps_posix_timer_set(&fx->timer[0], avps_posix_now_ns() + 1000000U);
+    step(fx, true); /* waits for the timer */
+    assert_int_equal(fx->calls, 1);
+    avps_posix_poller_start(&fx->poller[1], &fx->loop, do_nothing, NULL);
+    step(fx, true);
+    step(fx, true);
+    assert_int_equal(fx->calls, 3);
+    avps_posix_poller_stop(&fx->poller[0]);
+    step(fx, true);
+    assert_int_equal(fx->calls, 3);
+    avps_posix_poller_stop(&fx->poller[1]);
 }
 
 /* ---- stopping ---- */
@@ -767,6 +794,7 @@ int main(void)
         TEST(test_loop_runs_a_task_deferred_by_a_task_in_the_next_round),
         TEST(test_loop_polls_in_every_round_and_looks_now_and_then),
         TEST(test_loop_pollers_stop_themselves_and_others),
+        TEST(test_loop_followers_are_called_while_others_poll),
         TEST(test_loop_runs_until_it_is_stopped),
         TEST(test_loop_stopped_before_it_runs_returns_once),
         TEST(test_loop_is_stopped_from_another_thread),

@@ -11,7 +11,7 @@ static struct front f;
 
 /* ---- how long ---- */
 
-static void test_linger_grows_with_sleeps_that_it_would_have_bridged(void **state)
+static void test_linger_grows_with_pauses_that_it_would_have_bridged(void **state)
 {
     (void)state;
     assert_int_equal(vu_linger_learn(0, 800, 799), 100);
@@ -22,7 +22,7 @@ static void test_linger_grows_with_sleeps_that_it_would_have_bridged(void **stat
     assert_int_equal(vu_linger_learn(399, 800, 5), 798);
 }
 
-static void test_linger_shrinks_to_nothing_with_long_sleeps(void **state)
+static void test_linger_shrinks_to_nothing_with_long_pauses(void **state)
 {
     (void)state;
     assert_int_equal(vu_linger_learn(800, 800, 800), 400);
@@ -58,7 +58,7 @@ static void test_linger_serves_a_driver_that_comes_back_without_a_kick(void **st
 {
     open_lingering(state, FOR_EVER_US);
     front_round(&f);
-    front_round(&f); /* the second kick came soon after the first */
+    front_round(&f); /* soon after the first */
     const uint64_t before = kicks();
 
     for (unsigned int i = 0; i < 5U; i++) {
@@ -138,8 +138,8 @@ static void test_linger_ends_with_the_connection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linger_grows_with_sleeps_that_it_would_have_bridged),
-        cmocka_unit_test(test_linger_shrinks_to_nothing_with_long_sleeps),
+        cmocka_unit_test(test_linger_grows_with_pauses_that_it_would_have_bridged),
+        cmocka_unit_test(test_linger_shrinks_to_nothing_with_long_pauses),
         TEST_BOTH(test_linger_serves_a_driver_that_comes_back_without_a_kick, NULL, NULL),
         TEST_BOTH(test_linger_of_no_time_asks_for_every_kick, NULL, NULL),
         TEST_BOTH(test_linger_ends_and_kicks_are_wanted_again, NULL, NULL),

@@ -96,6 +96,7 @@ struct avps_posix_loop {
     struct avps_posix_link steady;                     /**< Regular files with an interest. */
     struct avps_posix_link visited;                    /**< Those being called. */
     struct avps_posix_link pollers;                    /**< Pollers. */
+    struct avps_posix_link followers;                  /**< Followers. */
     struct avps_posix_link polled;                     /**< Those called in this round. */
     uint64_t armed_ns;                                 /**< What timer_fd is set to; 0: nothing. */
     uint32_t spins;                                    /**< Rounds without a look. */
@@ -181,7 +182,12 @@ void avps_posix_task_cancel(struct avps_posix_task *task);
 void avps_posix_poller_start(struct avps_posix_poller *poller, struct avps_posix_loop *loop,
                              void (*poll)(void *ctx), void *ctx);
 
-/** Stop calling. Nothing happens if it was not started and is all zero. */
+/** Call `poll` in every round in which a poller is called, after those: a follower looks at what can
+ *  be seen without the kernel and is watched as a descriptor otherwise. It keeps nobody busy alone. */
+void avps_posix_follower_start(struct avps_posix_poller *poller, struct avps_posix_loop *loop,
+                               void (*poll)(void *ctx), void *ctx);
+
+/** Stop calling, of either. Nothing happens if it was not started and is all zero. */
 void avps_posix_poller_stop(struct avps_posix_poller *poller);
 
 #ifdef __cplusplus

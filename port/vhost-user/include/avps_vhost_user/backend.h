@@ -57,7 +57,7 @@ struct avps_vu_config {
     bool
         busy_poll; /**< Poll all the time instead of waiting for kicks, and ask drivers for none. */
     /** Poll on for up to so many microseconds after the last work before kicks are waited for again;
-     *  how long is learnt from how soon kicks come. 0: never. 50 is good for speed: drivers whose
+     *  how long is learnt from the pauses between work. 0: never. 50 is good for speed: drivers whose
      *  requests follow each other need few kicks then. */
     uint32_t linger_us;
 };
