@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* MSI-X of a PCI function: mapping -> messages -> masks and pending bits -> table accesses -> routes
  * -> INTx beside it. */
+#include <pthread.h>
+
+#include "transport/pci_internal.h"
 #include "transport/test_pci.h"
 
 static unsigned int total(const struct pci_test *t)
@@ -196,6 +199,73 @@ static void test_pci_device_reset_forgets_messages(void **state)
     pci_free(t);
 }
 
+/* ---- several CPUs ---- */
+
+#define RACE_ROUNDS 100000U
+#define RACE_WAIT   50000000U
+
+/* One CPU raises and waits for each message, the driver's opens and closes both masks meanwhile. */
+struct race {
+    struct pci_test *t;
+    atomic_uint sent; /* messages of vector 1 */
+    atomic_bool over;
+    unsigned int raised;
+    bool lost;
+};
+
+static struct race race;
+
+static void race_msi(void *ctx, uint32_t vector, uint64_t address, uint32_t data)
+{
+    (void)ctx;
+    (void)address;
+    (void)data;
+    (void)atomic_fetch_add(&race.sent, vector == 1U ? 1U : 0U);
+}
+
+static void *race_raise(void *ctx)
+{
+    (void)ctx;
+    while (!atomic_load(&race.over) && !race.lost) {
+        unsigned int waits = 0;
+
+        race.raised++;
+        avps_pci_msix_raise(&race.t->p.pci, 1);
+        while (atomic_load(&race.sent) != race.raised && waits < RACE_WAIT) {
+            waits++;
+        }
+        race.lost = waits == RACE_WAIT;
+    }
+    return NULL;
+}
+
+/* Each event is one message, whatever the masks do: none is lost, none is sent twice. */
+static void test_pci_loses_no_message_between_cpus(void **state)
+{
+    pthread_t thread;
+    struct pci_test *t = pci_new(TEST_FAKE_SYNC);
+
+    (void)state;
+    t->p.irq.msi = race_msi;
+    t->p.irq.msi_route = NULL;
+    test_pci_attach(&t->p, &t->d, &t->config);
+    test_pci_msix_start(&t->p);
+    race = (struct race){.t = t};
+    assert_int_equal(pthread_create(&thread, NULL, race_raise, NULL), 0);
+    for (unsigned int i = 0; i < RACE_ROUNDS; i++) {
+        test_pci_msix_mask(&t->p, 1, true);
+        test_pci_msix_control(&t->p, true, i % 2U == 0U);
+        test_pci_msix_mask(&t->p, 1, false);
+        test_pci_msix_control(&t->p, true, false);
+    }
+    atomic_store(&race.over, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_false(race.lost);
+    assert_int_equal(atomic_load(&race.sent), race.raised);
+    assert_false(test_pci_msix_pending(&t->p, 1));
+    pci_free(t);
+}
+
 /* ---- table accesses ---- */
 
 static const uint32_t widths[] = {1, 2, 3, 4, 5, 7, 8, 16};
@@ -363,6 +433,7 @@ int main(void)
         TEST_BOTH(test_pci_keeps_messages_behind_the_function_mask, NULL, NULL),
         TEST_BOTH(test_pci_keeps_messages_while_it_is_no_bus_master, NULL, NULL),
         TEST_BOTH(test_pci_device_reset_forgets_messages, NULL, NULL),
+        cmocka_unit_test(test_pci_loses_no_message_between_cpus),
         cmocka_unit_test(test_pci_table_takes_words_and_double_words),
         TEST_BOTH(test_pci_pending_bits_are_read_only, NULL, NULL),
         cmocka_unit_test(test_pci_tells_the_routes_of_vectors),
