@@ -254,6 +254,88 @@ def seeds_mmio():
     put("mmio", "reset", up + reg(0x70, 0) + up)
 
 
+# ---- PCI: fuzz_pci.c; operations and their bits are those of step() and the accesses it calls ----
+
+def pci_config(offset, width, value):
+    """A write to configuration space: pci's operation 0, pci_common's 3."""
+    return lambda bar: ([(3 if bar else 0) | (width >> 1) << 3 | 0x80, offset]
+                        + list(struct.pack("<I", value)))
+
+
+def pci_common(offset, width, value):
+    """A write to the first bytes of the BAR: pci_common's operation 0, pci's 3."""
+    return lambda bar: ([(0 if bar else 3) | (width >> 1) << 3 | 0x80, offset]
+                        + list(struct.pack("<I", value)))
+
+
+def pci_isr():
+    return lambda bar: [(0 if bar else 3) | 0x60] + list(struct.pack("<I", 0x100))
+
+
+def pci_table(vector):
+    """Address and data, then unmasked."""
+    return lambda bar: [] if not bar else (
+        [2 | 0x80, 16 * vector] + list(struct.pack("<I", 0xFEE00000))
+        + [2 | 0x80, 16 * vector + 8] + list(struct.pack("<I", 0x41)) + [2, 16 * vector + 12, 0])
+
+
+def pci_window(offset, length, value):
+    return lambda bar: [] if bar else [2, offset, length, value]
+
+
+def pci_poke(offset, payload):
+    return lambda bar: [4, offset & 255, offset >> 8, len(payload)] + list(payload)
+
+
+def pci_plain(*ops):
+    return lambda bar: list(ops)
+
+
+PCI_SPACE = {"msix": 0x88, "power": 0x94, "flr": 0x9C}
+
+
+def pci_driver(features):
+    """From power-on to a live device with one queue: split or packed."""
+    steps = [pci_config(0x10, 4, 0x40000000), pci_config(4, 2, 6)]
+    steps += [pci_common(20, 1, status) for status in (1, 3)]
+    for word, value in enumerate(features):
+        steps += [pci_common(8, 4, word), pci_common(12, 4, value)]
+    steps += [pci_common(20, 1, 11), pci_common(22, 2, 0), pci_common(24, 2, 16)]
+    steps += [pci_common(26, 2, 1), pci_common(16, 2, 0)]
+    steps += [pci_common(at, 4, value) for at, value in ((32, 0x1000), (40, 0x2000), (48, 0x3000))]
+    return steps + [pci_common(28, 2, 1), pci_common(20, 1, 15)]
+
+
+def pci_buffer(packed):
+    """A writable buffer, the doorbell, a poll."""
+    if packed:
+        steps = [pci_poke(0x1000, struct.pack("<QIHH", 0x800, 64, 0, 0x82)[:15]),
+                 pci_poke(0x100F, b"\0")]
+    else:
+        steps = [pci_poke(0x1000, struct.pack("<QIH", 0x800, 64, 2)), pci_poke(0x2002, b"\1")]
+    return steps + [pci_plain(5 | 1 << 3, 0), pci_plain(7)]
+
+
+def seeds_pci():
+    enable = [pci_config(PCI_SPACE["msix"], 4, 0x80000000)]
+    scenes = {}
+    for name, features, packed in (("split", (0, 1), False), ("packed", (0, 5), True)):
+        live = pci_driver(features) + pci_buffer(packed)
+        scenes["intx-" + name] = live + [pci_isr()]
+        scenes["msix-" + name] = enable + [pci_table(0), pci_table(1)] + live
+        scenes["masked-" + name] = enable + live + [pci_table(1)]
+        scenes["saved-" + name] = live + [pci_plain(6)] + [pci_isr()]
+        scenes["flr-" + name] = live + [pci_config(PCI_SPACE["flr"] + 8, 2, 0x8000)] + live
+        scenes["sleep-" + name] = live + [pci_config(PCI_SPACE["power"] + 4, 2, state)
+                                           for state in (3, 0)]
+    scenes["window"] = [pci_window(20, 1, 1), pci_window(20, 1, 3), pci_window(22, 2, 1),
+                        pci_window(0, 3, 1), pci_window(0, 8, 1), pci_window(62, 4, 1)]
+    scenes["sizing"] = [pci_config(at, 4, 0xFFFFFFFF) for at in (0x10, 0x14)] + [pci_config(4, 2, 2)]
+    for name, steps in scenes.items():
+        for target, bar in (("pci", False), ("pci_common", True)):
+            put(target, name, [b for step in steps for b in step(bar)])
+
+
 # ---- saved state: avps_mmio_save of an entropy device ----
 
 def state(status, features, live, size=16):
@@ -280,6 +362,7 @@ def main():
     seeds_admin()
     seeds_rings()
     seeds_mmio()
+    seeds_pci()
     seeds_state()
 
 

@@ -4,6 +4,8 @@ set(AVPS_FUZZ_TARGETS
     split
     packed
     mmio
+    pci
+    pci_common
     state
     rng
     blk
