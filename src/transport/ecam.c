@@ -2,7 +2,7 @@
 /* A PCI host over a table of functions: places -> ECAM window -> memory window -> init. */
 #include "avps/ecam.h"
 
-#include <stddef.h>
+#include "transport/transport_internal.h"
 
 #define ECAM_DEVICES       32U
 #define ECAM_FUNCTIONS     8U
@@ -14,12 +14,12 @@
 /* ---- places ---- */
 
 /* Bus, device and function in one number, as in an ECAM address. */
-/*@ requires device < 32 && function < 8;
+/*@ requires bus < 256 && device < 32 && function < 8;
   @ assigns \nothing;
   @ ensures \result == bus * 256 + device * 8 + function; */
 static uint32_t ecam_place(uint32_t bus, uint32_t device, uint32_t function)
 {
-    return bus << 8 | device << 3 | function;
+    return 256U * bus + 8U * device + function;
 }
 
 static uint32_t ecam_slot_place(const struct avps_ecam_slot *slot)
@@ -46,13 +46,22 @@ static bool ecam_has_bridge(const struct avps_ecam_config *config)
 
 /* `width` bytes of ones. */
 /*@ assigns \nothing;
-  @ ensures width >= 8 ==> \result == 0xffffffffffffffff;
+  @ ensures width == 8 ==> \result == 0xffffffffffffffff;
   @ ensures width == 4 ==> \result == 0xffffffff;
   @ ensures width == 2 ==> \result == 0xffff;
   @ ensures width == 1 ==> \result == 0xff; */
 static uint64_t ecam_ones(uint32_t width)
 {
-    return width >= 8U ? UINT64_MAX : ((uint64_t)1 << (8U * width)) - 1U;
+    switch (width) {
+    case 1U:
+        return 0xffU;
+    case 2U:
+        return 0xffffU;
+    case 4U:
+        return 0xffffffffU;
+    default:
+        return UINT64_MAX;
+    }
 }
 
 /* A host bridge that has nothing but its identity. */
@@ -61,7 +70,7 @@ static uint64_t ecam_read_bridge(const struct avps_ecam_config *config, uint32_t
 {
     uint32_t word = 0;
 
-    if (width > 4U || width == 0U || offset % width != 0U) {
+    if (width > 4U || !transport_width_is_valid(offset, width)) {
         return 0;
     }
     if (offset < 4U) {
@@ -130,7 +139,7 @@ static struct ecam_hit ecam_hit_function(struct avps_pci *pci, uint64_t address)
 {
     static const uint32_t bars[] = {AVPS_PCI_BAR, AVPS_PCI_SHM_BAR};
 
-    for (size_t i = 0; i < sizeof bars / sizeof bars[0]; i++) {
+    for (size_t i = 0; i < AVPS_COUNT_OF(bars); i++) {
         const struct avps_pci_range range = avps_pci_bar(pci, bars[i]);
 
         if (range.enabled && address >= range.address && address - range.address < range.size) {

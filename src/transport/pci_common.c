@@ -81,10 +81,10 @@ static uint32_t common_low(avps_gpa address)
 }
 
 /*@ assigns \nothing;
-  @ ensures \result == address >> 32; */
+  @ ensures \result == address / 0x100000000; */
 static uint32_t common_high(avps_gpa address)
 {
-    return (uint32_t)(address >> 32);
+    return (uint32_t)(address / 0x100000000U);
 }
 
 static uint32_t common_read_address(const struct avps_queue_regs *regs, uint32_t offset)
