@@ -128,14 +128,14 @@ class Backend:
     cpus: tuple = (BACKEND_CPU,)
 
 
-def testpmd(load, size):
+def testpmd(load, size, ring):
     """The main thread waits on the other core; the one that polls has ours for itself."""
     mode = {"receive": "txonly", "transmit": "rxonly", "forward": "io"}[load]
     options = "--no-huge -m 256 --no-pci --no-telemetry --log-level=3 -l 0,1".split()
     vdev = ["--file-prefix=SERIAL", "--vdev", "net_vhost0,iface=SOCKET,queues=1", "--"]
     forward = "--auto-start --port-topology=loop --no-mlockall --total-num-mbufs=4096".split()
     last = [f"--forward-mode={mode}", f"--txpkts={size}"]
-    return Backend(["dpdk-testpmd", *options, *vdev, *forward, *last], cpus=(0, 1))
+    return Backend(["dpdk-testpmd", *options, *vdev, *forward, *last], ring, (0, 1))
 
 
 def storage_daemon(disk):
@@ -151,20 +151,26 @@ def storage_daemon(disk):
     )
 
 
-def ours_net(program, load, size, poll=True):
-    """The library's program with a back end that does the same work as testpmd's mode."""
+def ours(program, device, medium, ring, poll):
+    """The library's program."""
+    options = [*(["--packed"] if ring == "packed" else []), *(["--poll"] if poll else [])]
+    return Backend([program, device, "--socket", "SOCKET", *medium, *options], ring)
+
+
+def ours_net(program, load, size, ring):
+    """With a back end that does the same work as testpmd's mode."""
     kind = {"receive": [f"--null={size}"], "transmit": ["--null"], "forward": ["--loop"]}[load]
-    return Backend([program, "net", "--socket", "SOCKET", *kind, *(["--poll"] if poll else [])])
+    return ours(program, "net", kind, ring, True)
 
 
-def ours_blk(program, disk, poll):
-    """The library's program on the same kind of disk."""
+def ours_blk(program, disk, ring, poll):
+    """On the same kind of disk."""
     medium = {
         "null": ["--null", str(DISK_BYTES)],
         "memory": ["--file", "FOLDER/SERIAL.img"],
         "cached": ["--file", "DISK/SERIAL.img"],
     }[disk]
-    return Backend([program, "blk", "--socket", "SOCKET", *medium, *(["--poll"] if poll else [])])
+    return ours(program, "blk", medium, ring, poll)
 
 
 def favour(cpus):
@@ -261,14 +267,14 @@ class Bench:
         self.serial += 1
         return started(backend, self.folder, self.disk, f"avps-bench-{name}{self.serial}")
 
-    def compare(self, load, ours, theirs):
+    def compare(self, load, one, other):
         """The Result of a cell; both back ends are fresh."""
         windows = []
         for _ in range(TRIES):
             with contextlib.ExitStack() as stack:
                 sides = [
                     (name, stack.enter_context(self.start(name, backend)), backend.ring)
-                    for name, backend in (("A", ours), ("B", theirs))
+                    for name, backend in (("A", one), ("B", other))
                 ]
                 windows += parse(self.generate(load, sides))[0]
             result = summarise(windows, load.window_ms)
@@ -356,8 +362,7 @@ def control(bench, wanted):
     for load, size, ring in (("forward", 64, "split"), ("receive", 1518, "packed")):
         name = ("testpmd", f"{load} {size} {ring}")
         if wanted(name):
-            peers = [testpmd(load, size), testpmd(load, size)]
-            peers[0].ring = peers[1].ring = ring
+            peers = [testpmd(load, size, ring), testpmd(load, size, ring)]
             show(name, bench.compare(net_load(load, size), *peers))
     for disk, depth in (("null", 1), ("null", 32), ("memory", 32)):
         name = ("qemu-storage-daemon", f"{disk}: read 4 KiB, depth {depth}")
@@ -383,9 +388,8 @@ def net(bench, wanted):
     for load, size, ring, mergeable in net_cells():
         name = (load, size, ring + (", mergeable" if mergeable else ""))
         if wanted(name):
-            ours, peer = ours_net(bench.program, load, size), testpmd(load, size)
-            ours.ring = peer.ring = ring
-            cells.append((name, bench.compare(net_load(load, size, mergeable), ours, peer)))
+            pair = ours_net(bench.program, load, size, ring), testpmd(load, size, ring)
+            cells.append((name, bench.compare(net_load(load, size, mergeable), *pair)))
             show(*cells[-1])
     print(f"\n{verdict('Network', cells, 1.2)}", flush=True)
 
@@ -411,10 +415,8 @@ def blk(bench, wanted):
         mode = "--poll" if poll else "default"
         name = (disk, f"{kind} {length >> 10} KiB", depth, ring, mode)
         if wanted(name):
-            ours, peer = ours_blk(bench.program, disk, poll), storage_daemon(disk)
-            ours.ring = ring
-            load = blk_load(disk, kind, length, depth)
-            cells.append((name, bench.compare(load, ours, peer)))
+            pair = ours_blk(bench.program, disk, ring, poll), storage_daemon(disk)
+            cells.append((name, bench.compare(blk_load(disk, kind, length, depth), *pair)))
             show(*cells[-1])
     print()
     for depth in (1, 4, 32, 128):
@@ -427,18 +429,17 @@ def counts(bench, wanted):
     print("\n### Per request: kicks, calls, system calls of the back end; 4 KiB reads\n")
     head("back end", "disk", "depth", "ring", "ns", "kicks", "calls", "system calls")
     for disk in ("null", "memory"):
-        peers = [("qemu-storage-daemon", storage_daemon(disk), "split")]
+        peers = [("qemu-storage-daemon", storage_daemon(disk))]
         for ring in ("split", "packed"):
-            peers += [
-                ("libavps", ours_blk(bench.program, disk, False), ring),
-                ("libavps --poll", ours_blk(bench.program, disk, True), ring),
-            ]
+            for poll in (False, True):
+                name = "libavps --poll" if poll else "libavps"
+                peers.append((name, ours_blk(bench.program, disk, ring, poll)))
         for depth in (1, 4, 32, 128):
-            for name, backend, ring in peers:
-                if wanted((name, disk, depth, ring)):
-                    backend.ring = ring
+            for name, backend in peers:
+                cell = (name, disk, depth, backend.ring)
+                if wanted(cell):
                     load = blk_load(disk, "read", 4096, depth, "sleep")
-                    count_row((name, disk, depth, ring), *bench.alone(load, backend))
+                    count_row(cell, *bench.alone(load, backend))
 
 
 def count_row(name, windows, system_calls):
