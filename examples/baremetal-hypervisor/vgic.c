@@ -97,7 +97,7 @@ static uint32_t vgic_messages(uint64_t offset, int write, uint32_t value)
 static uint64_t vgic_interrupts(uintptr_t frame, uint64_t offset, uint32_t width, int write,
                                 uint32_t value)
 {
-    const uintptr_t address = frame + offset;
+    const uintptr_t address = frame + (uintptr_t)offset;
     const uint64_t row = offset & 0x7fU;
 
     if (offset >= GICD_IPRIORITYR && offset < GICD_ITARGETSR && (width == 1U || width == 4U)) {
@@ -138,7 +138,7 @@ static uint64_t vgic_control(int write, uint64_t value)
 /* Identification: the physical values without what the guest does not get. */
 static uint64_t vgic_identity(uint64_t offset)
 {
-    const uint32_t value = arch_mmio_read32(gic_distributor() + offset);
+    const uint32_t value = arch_mmio_read32(gic_distributor() + (uintptr_t)offset);
 
     return offset == GICD_TYPER ? value & ~(GICD_TYPER_MBIS | GICD_TYPER_LPIS) : value;
 }
@@ -187,7 +187,7 @@ uint64_t vgic_redistributor(uint64_t offset, uint32_t width, int write, uint64_t
         return (arch_mmio_read64(base + GICR_TYPER) & ~GICR_TYPER_LPI_BITS) | GICR_TYPER_LAST;
     }
     if (width == 4U && (offset == GICR_IIDR || offset == GICD_PIDR2)) {
-        return arch_mmio_read32(base + offset);
+        return arch_mmio_read32(base + (uintptr_t)offset);
     }
     return 0U;
 }
