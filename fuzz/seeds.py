@@ -353,6 +353,66 @@ def seeds_state():
     put("state", "all-features", state(15, (0x30000000, 0x94D, 0, 0), 1))
 
 
+# ---- vhost-user: fuzz_vhost_user.c ----
+
+def message(request, payload=b"", fds=0, flags=0):
+    return [8, request, flags, fds, len(payload)] + list(payload)
+
+
+def descriptor(addr, length, flags, extra):
+    return struct.pack("<QIHH", addr, length, flags, extra)
+
+
+def poke(at, data):
+    return [4] + list(struct.pack("<I", at)) + [len(data)] + list(data)
+
+
+def seeds_vhost_user():
+    split, packed = 0, 130
+    ring_split = (poke(0, descriptor(0x104000, 32, 2, 0))
+                  + poke(0x1000, struct.pack("<HHH", 0, 1, 0)) + [3])
+    ring_packed = poke(0, descriptor(0x104000, 32, 0, 0x82)) + [3]
+    start = [0, 1, 2]
+    start_packed = [packed, 1, 132]
+    scenes = {
+        "questions": [b for r in (1, 15, 3) for b in message(r)] + [0]
+        + [b for r in (17, 36, 40) for b in message(r)],
+        "serve-split": start + ring_split,
+        "serve-packed": start_packed + ring_packed,
+        "stop-and-go": start + ring_split + message(11, struct.pack("<II", 0, 0)) + [2],
+        "lost-and-again": start + ring_split + [5] + start + ring_split,
+        "region": [0, 1] + message(31, struct.pack("<QQHH4x", 0, 0, 1, 16)) + [2] + ring_split
+        + [5, 0, 1] + [7] + [0] * 64 + [2],
+        "slots": start + message(37, struct.pack("<5Q", 0, 0x900000, 4096, 0x900000, 0), 0x10)
+        + message(38, struct.pack("<5Q", 0, 0x900000, 4096, 0x900000, 0)) + ring_split,
+        "log": start + message(6, struct.pack("<QQ", 4096, 0x4000), 0x10)
+        + message(2, struct.pack("<Q", 1 << 32 | 1 << 30 | 1 << 26)) + ring_split,
+        "disable": start + message(18, struct.pack("<II", 0, 0)) + ring_split,
+        "reset": start + ring_split + message(34) + start,
+        "state": start + message(11, struct.pack("<II", 0, 0))
+        + message(42, struct.pack("<II", 0, 0), 0x13) + message(43),
+    }
+    for name, steps in scenes.items():
+        put("vhost_user", name, [split] + steps)
+    tlb = struct.pack("<QQQBB6x", 0x500000, 0x10000, 0x500000, 3, 2)
+    put("vhost_user", "iotlb", [1] + start + message(22, tlb) + ring_split
+        + message(22, struct.pack("<QQQBB6x", 0x500000, 0x10000, 0, 0, 3)))
+
+
+def seeds_inflight():
+    steps = [0, 1, 0, 2, 2, 1, 1, 0, 3, 1, 0, 4, 2, 2, 3, 2, 1, 0, 5, 3, 226, 5]
+    for name, what in (("split", 0xC0), ("packed", 0xF1)):
+        put("inflight", name, [what] + [0] * 8 + steps * 3)
+    entry = struct.pack("<B5xHQ", 1, 0, 7)
+    region = struct.pack("<QHHHH", 0, 1, 8, 0, 0) + entry * 3
+    put("inflight", "split-in-flight", [0xC2] + [0] * 8 + list(region.ljust(512, b"\0")) + steps)
+    entry = [struct.pack("<BxHHHQHHIQ", inf, nxt, last, num, 3, ident, 0, 1, 2)
+             for inf, nxt, last, num, ident in ((1, 1, 1, 2, 0), (0, 9, 0, 0, 3), (1, 9, 2, 1, 1))]
+    entry += [struct.pack("<BxHHHQHHIQ", 0, i + 1, 0, 0, 0, 0, 0, 0, 0) for i in range(3, 15)]
+    region = struct.pack("<QHHHHHHBB10x", 0, 1, 15, 3, 3, 0, 0, 1, 1) + b"".join(entry)
+    put("inflight", "packed-in-flight", [0xE3] + [0] * 8 + list(region.ljust(512, b"\0")) + steps)
+
+
 def main():
     seeds_rng()
     seeds_blk()
@@ -364,6 +424,8 @@ def main():
     seeds_mmio()
     seeds_pci()
     seeds_state()
+    seeds_vhost_user()
+    seeds_inflight()
 
 
 if __name__ == "__main__":

@@ -13,4 +13,6 @@ set(AVPS_FUZZ_TARGETS
     net
     switch
     admin
+    vhost_user
+    inflight
 )
