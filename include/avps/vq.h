@@ -47,6 +47,13 @@ struct avps_chain {
     bool replayed;          /**< Came from a tracker; only where there is one. */
 };
 
+/** A chain of one descriptor in one piece of host memory: all that a burst keeps of it. Private. */
+struct avps_plain {
+    struct avps_seg seg; /**< Its bytes. */
+    uint32_t written;    /**< Bytes written from the first one on. */
+    uint16_t id;         /**< Head index (split) or buffer id (packed). */
+};
+
 /** Where one ring area is. Private. */
 struct avps_ring_area {
     uint8_t *fast; /**< Plain coherent memory: accessed directly; else NULL. */

@@ -162,6 +162,21 @@ enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avp
     return *len != 0U && *len <= wanted && *ptr != NULL ? AVPS_OK : AVPS_E_IO;
 }
 
+struct mem_window avps_mem_window(struct avps_mem *mem, avps_gpa gpa, enum avps_access access)
+{
+    const uint32_t index = mem_find_region(mem, gpa);
+    struct mem_window window = {0, 0, NULL};
+
+    if (index < mem->region_count &&
+        access_is_granted(mem->regions[index].access, (uint32_t)access)) {
+        mem->last = index;
+        window.gpa = mem->regions[index].gpa;
+        window.size = mem->regions[index].size;
+        window.host = mem->regions[index].host;
+    }
+    return window;
+}
+
 /*@ requires \valid(chain) && \valid(segs) && *segs <= chain->seg_cap <= 32768;
   @ requires \valid(chain->segs + (0 .. chain->seg_cap - 1)) && \separated(segs, chain);
   @ requires len >= 1 && gpa + len <= UINT64_MAX + 1;

@@ -7,7 +7,7 @@
  *   batch at once.
  *   driver, device: event structures {off:15 wrap:1, flags:2}.
  */
-#include "virtqueue/vq_internal.h"
+#include "virtqueue/plain.h"
 
 #define DESC_LEN      8U
 #define DESC_ID       12U
@@ -340,6 +340,14 @@ enum avps_status avps_packed_reclaim(struct avps_vq *vq)
 
 /* ---- used descriptors ---- */
 
+/*@ assigns \nothing;
+  @ ensures \result <= 0xffff; */
+AVPS_INLINE uint32_t packed_used_flags(bool wrap, uint32_t written)
+{
+    return (wrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0U) |
+           (written != 0U ? VIRTQ_DESC_F_WRITE : 0U);
+}
+
 /* [packed-1.2] At the device's own position, whatever the chain's place was. The driver reads these
  * bytes only after it has seen the flags of the batch's first descriptor, which publish writes. */
 /*@ requires packed_is_sound(vq) && \valid_read(chain) && \separated(chain, vq) && \separated(chain, vq->mem);
@@ -355,8 +363,7 @@ AVPS_INLINE enum avps_status packed_push(struct avps_vq *vq, const struct avps_c
     const struct packed_pos pos = {vq->used_idx, vq->used_wrap};
     const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)pos.idx + DESC_LEN;
     const bool first = pos.idx == vq->published_idx && pos.wrap == vq->published_wrap;
-    const uint32_t flags = (pos.wrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0U) |
-                           (chain->written != 0U ? VIRTQ_DESC_F_WRITE : 0U);
+    const uint32_t flags = packed_used_flags(pos.wrap, chain->written);
     enum avps_status status = AVPS_OK;
 
     if (AVPS_UNLIKELY(first)) {
@@ -392,6 +399,122 @@ enum avps_status avps_packed_push(struct avps_vq *vq, struct avps_chain *chains,
     }
     return status;
 }
+
+/* ---- plain chains ---- */
+
+/* Slots from `pos` to the ring's end, at most `limit`: a run does not turn the wrap counter. */
+/*@ requires packed_is_sound(vq) && pos.idx < vq->size;
+  @ assigns \nothing;
+  @ ensures \result <= limit && pos.idx + \result <= vq->size;
+  @ ensures limit >= 1 ==> \result >= 1; */
+static uint32_t packed_ahead(const struct avps_vq *vq, struct packed_pos pos, uint32_t limit)
+{
+    const uint32_t ahead = vq->size - pos.idx;
+
+    return limit < ahead ? limit : ahead;
+}
+
+/* Take plain chains from `pos` on; `limit` slots are left in the ring. */
+/*@ requires packed_is_sound(vq) && vq->desc.fast != \null && vq->mem->region_count != 0;
+  @ requires pos.idx + limit <= vq->size && (access == 1 || access == 2);
+  @ requires \valid(plain + (0 .. limit - 1)) && \separated(plain + (0 .. limit - 1), vq, vq->mem);
+  @ assigns plain[0 .. limit - 1], vq->mem->last, vq->busy[0 .. AVPS_QUEUE_SIZE_MAX / 32];
+  @ ensures packed_is_sound(vq) && \result <= limit; */
+static uint32_t packed_take_run(struct avps_vq *vq, struct packed_pos pos, enum avps_access access,
+                                struct avps_plain *plain, uint32_t limit)
+{
+    const uint32_t mask = PLAIN_MASK | VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
+    const uint32_t wanted =
+        plain_flags(access) | (pos.wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
+    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)pos.idx;
+    uint8_t *at = vq->desc.fast + off;
+    struct plain_run run = plain_open(vq, access);
+    uint32_t count = 0;
+
+    /*@ loop invariant 0 <= count <= limit && packed_is_sound(vq) && run_is_sound(vq, &run);
+      @ loop invariant run.access == access && at == vq->desc.fast + 16 * (pos.idx + count);
+      @ loop assigns count, at, run, plain[0 .. limit - 1], vq->mem->last;
+      @ loop assigns vq->busy[0 .. AVPS_QUEUE_SIZE_MAX / 32];
+      @ loop variant limit - count; */
+    for (; count < limit; count++) {
+        struct virtq_desc desc; /* third field: id, fourth: flags, as in packed_load */
+
+        virtq_desc_load_acquire(at, &desc);
+        if ((desc.next & mask) != wanted ||
+            !plain_take(vq, &run, &desc, desc.flags, &plain[count])) {
+            break;
+        }
+        at += VIRTQ_DESC_SIZE;
+    }
+    busy_close(vq, &run.busy);
+    return count;
+}
+
+uint32_t avps_packed_take_plain(struct avps_vq *vq, enum avps_access access,
+                                struct avps_plain *plain, uint32_t max)
+{
+    const uint32_t room = vq->size - vq->slots_in_flight;
+    const uint32_t limit = max < room ? max : room;
+    struct packed_pos pos = {vq->avail_idx, vq->avail_wrap};
+    const uint32_t ahead = packed_ahead(vq, pos, limit);
+    uint32_t count = packed_take_run(vq, pos, access, plain, ahead);
+
+    pos = packed_advance(vq, pos, count);
+    if (count == ahead && count < limit) { /* on from the ring's start */
+        const uint32_t more = packed_take_run(vq, pos, access, &plain[count], limit - count);
+
+        pos = packed_advance(vq, pos, more);
+        count += more;
+    }
+    vq->avail_idx = pos.idx;
+    vq->avail_wrap = pos.wrap;
+    vq->slots_in_flight = (uint16_t)(vq->slots_in_flight + count);
+    vq->in_flight = (uint16_t)(vq->in_flight + count);
+    return count;
+}
+
+/* Write used descriptors, none of them the first of a batch; `count` slots are left in the ring.
+ * @return bytes written in all. */
+static uint64_t packed_give_run(struct avps_vq *vq, const struct avps_plain *plain, uint32_t count)
+{
+    const struct packed_pos pos = {vq->used_idx, vq->used_wrap};
+    const struct packed_pos next = packed_advance(vq, pos, count);
+    const uint32_t off = VIRTQ_DESC_SIZE * (uint32_t)pos.idx + DESC_LEN;
+    uint8_t *at = vq->desc.fast + off;
+    uint64_t total = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t written = plain[i].written;
+
+        avps_arch_store32(at, written);
+        avps_arch_store32(at + 4, plain[i].id | packed_used_flags(pos.wrap, written) << 16);
+        at += VIRTQ_DESC_SIZE;
+        total += written;
+    }
+    vq->used_idx = next.idx;
+    vq->used_wrap = next.wrap;
+    vq->slots_in_flight = (uint16_t)(vq->slots_in_flight - count);
+    return total;
+}
+
+/* [packed-1.2] As packed_push, which returns the first one: its flags may have to wait. */
+uint64_t avps_packed_give_plain(struct avps_vq *vq, const struct avps_plain *plain, uint32_t count)
+{
+    const struct avps_chain first = {.id = plain->id, .slots = 1, .written = plain->written};
+    uint64_t total = first.written;
+
+    (void)packed_push(vq, &first); /* cannot fail: the ring is accessed directly */
+    for (uint32_t done = 1; done < count;) {
+        const struct packed_pos pos = {vq->used_idx, vq->used_wrap};
+        const uint32_t n = packed_ahead(vq, pos, count - done);
+
+        total += packed_give_run(vq, &plain[done], n);
+        done += n;
+    }
+    return total;
+}
+
+/* ---- used buffer notifications ---- */
 
 /* Whether the driver's event position lies in the published step; positions before the last wrap
  * count as negative. */

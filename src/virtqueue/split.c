@@ -4,7 +4,7 @@
  *   desc[N] {addr, len, flags, next}   driver: flags idx ring[N] used_event
  *                                      device: flags idx {id, len}[N] avail_event
  */
-#include "virtqueue/vq_internal.h"
+#include "virtqueue/plain.h"
 
 #define AVAIL_IDX      2U
 #define AVAIL_RING     4U
@@ -276,6 +276,75 @@ enum avps_status avps_split_push(struct avps_vq *vq, struct avps_chain *chains, 
     }
     return status;
 }
+
+/* ---- plain chains ---- */
+
+/* How many chains a run may take: at most `max` of those that the driver has made available. */
+/*@ requires split_is_sound(vq);
+  @ assigns vq->avail_seen, vq->mem->last;
+  @ ensures split_is_sound(vq) && \result <= max && \result <= split_pending(vq); */
+static uint32_t split_run_limit(struct avps_vq *vq, uint32_t max)
+{
+    if (vq->avail_seen == vq->avail_idx && split_refresh(vq) != AVPS_OK) {
+        return 0;
+    }
+    const uint32_t pending = ((uint32_t)vq->avail_seen + 0x10000U - vq->avail_idx) & 0xffffU;
+
+    return max < pending ? max : pending;
+}
+
+uint32_t avps_split_take_plain(struct avps_vq *vq, enum avps_access access,
+                               struct avps_plain *plain, uint32_t max)
+{
+    const uint32_t limit = split_run_limit(vq, max);
+    const uint32_t first = vq->avail_idx;
+    uint8_t *const table = vq->desc.fast;
+    uint8_t *const ring = vq->driver.fast + AVAIL_RING;
+    struct plain_run run = plain_open(vq, access);
+    uint32_t count = 0;
+
+    for (; count < limit; count++) {
+        const uint32_t off = 2U * ((first + count) & (run.size - 1U));
+        const uint32_t head = avps_arch_load16(ring + off);
+        const uint32_t desc_off = VIRTQ_DESC_SIZE * head;
+        struct virtq_desc desc;
+
+        if (head >= run.size) {
+            break; /* I5 */
+        }
+        virtq_desc_load(table + desc_off, &desc);
+        if ((desc.flags & PLAIN_MASK) != plain_flags(access) ||
+            !plain_take(vq, &run, &desc, head, &plain[count])) {
+            break;
+        }
+    }
+    busy_close(vq, &run.busy);
+    vq->avail_idx = (uint16_t)((first + count) & 0xffffU);
+    vq->in_flight = (uint16_t)(vq->in_flight + count);
+    return count;
+}
+
+/* [split-5.1] [split-5.2] As split_push. */
+uint64_t avps_split_give_plain(struct avps_vq *vq, const struct avps_plain *plain, uint32_t count)
+{
+    uint8_t *const ring = vq->device.fast + USED_RING;
+    const uint32_t first = vq->used_idx;
+    const uint32_t mask = vq->size - 1U;
+    uint64_t total = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t written = plain[i].written;
+        const uint32_t off = USED_ELEM_SIZE * ((first + i) & mask);
+
+        avps_arch_store32(ring + off, plain[i].id);
+        avps_arch_store32(ring + off + 4U, written);
+        total += written;
+    }
+    vq->used_idx = (uint16_t)((first + count) & 0xffffU);
+    return total;
+}
+
+/* ---- used buffer notifications ---- */
 
 /* Whether the step from `old` to `now` deserves an interrupt: by index [split-4.4] [split-4.5]
  * [split-4.6] or by flag [split-4.1] [split-4.2] [split-4.3]. */

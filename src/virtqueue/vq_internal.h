@@ -50,6 +50,22 @@ struct virtq_desc {
   @ ensures \result == AVPS_OK ==> guest_range(*ptr, gpa, *len, access); */
 enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avps_access access,
                                     uint64_t *len, uint8_t **ptr);
+/* The part of guest memory that a run of chains looks at first: one region, or nothing. */
+struct mem_window {
+    avps_gpa gpa;
+    uint64_t size; /* 0: nothing */
+    uint8_t *host;
+};
+
+/*@ predicate window_is_sound(struct mem_window w, integer access) =
+      w.size != 0 ==> w.gpa + w.size <= UINT64_MAX + 1 &&
+        guest_range(w.host, w.gpa, w.size, access); */
+
+/* The row of the region table that holds `gpa`, if it grants the access. */
+/*@ requires mem_is_sound(mem) && mem->region_count != 0 && (access == 1 || access == 2);
+  @ assigns mem->last;
+  @ ensures mem_is_sound(mem) && window_is_sound(\result, access); */
+struct mem_window avps_mem_window(struct avps_mem *mem, avps_gpa gpa, enum avps_access access);
 /*@ requires chain_has_storage(chain, mem) && mem_is_sound(mem) && \valid(segs);
   @ requires \separated(segs, chain, mem);
   @ requires *segs <= chain->seg_cap && len >= 1 && (access == 1 || access == 2);
@@ -232,6 +248,25 @@ AVPS_INLINE void virtq_desc_decode(struct virtq_desc *desc, uint64_t addr, uint6
     desc->next = (uint16_t)(rest >> 48);
 }
 
+/*@ requires \valid(at + (0 .. 15)) && \valid(desc);
+  @ assigns *desc; */
+AVPS_INLINE void virtq_desc_load(uint8_t *at, struct virtq_desc *desc)
+{
+    const uint64_t addr = avps_arch_load64(at);
+
+    virtq_desc_decode(desc, addr, avps_arch_load64(at + 8U));
+}
+
+/* The same, the second half no later than the first. */
+/*@ requires \valid(at + (0 .. 15)) && \valid(desc);
+  @ assigns *desc; */
+AVPS_INLINE void virtq_desc_load_acquire(uint8_t *at, struct virtq_desc *desc)
+{
+    const uint64_t rest = avps_arch_load64_acquire(at + 8U);
+
+    virtq_desc_decode(desc, avps_arch_load64(at), rest);
+}
+
 /*@ requires access_is_inside(vq, area, off, 16) && \valid(desc);
   @ requires \separated(desc, vq) && \separated(desc, area);
   @ requires \separated(desc, vq->mem);
@@ -263,8 +298,7 @@ AVPS_INLINE enum avps_status ring_load_desc(const struct avps_vq *vq,
     const uint32_t off = index * VIRTQ_DESC_SIZE;
 
     if (AVPS_LIKELY(area->fast != NULL)) {
-        const uint64_t addr = avps_arch_load64(area->fast + off);
-        virtq_desc_decode(desc, addr, avps_arch_load64(area->fast + off + 8U));
+        virtq_desc_load(area->fast + off, desc);
         return AVPS_OK;
     }
     return ring_load_desc_slow(vq, area, off, desc);
@@ -284,8 +318,7 @@ AVPS_INLINE enum avps_status ring_load_desc_acquire(const struct avps_vq *vq,
     const uint32_t off = index * VIRTQ_DESC_SIZE;
 
     if (AVPS_LIKELY(area->fast != NULL)) {
-        const uint64_t rest = avps_arch_load64_acquire(area->fast + off + 8U);
-        virtq_desc_decode(desc, avps_arch_load64(area->fast + off), rest);
+        virtq_desc_load_acquire(area->fast + off, desc);
         return AVPS_OK;
     }
     uint16_t flags = 0;
