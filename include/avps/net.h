@@ -186,9 +186,11 @@ struct avps_net_ctrl_counters {
 struct avps_net_tx {
     struct avps_chain chains[AVPS_BURST_MAX];            /**< Chains of the burst. */
     struct avps_net_packet packets[AVPS_BURST_MAX];      /**< Good frames among them. */
+    struct avps_plain plain[AVPS_BURST_MAX];             /**< ... and plain ones before them. */
     uint16_t origin[AVPS_BURST_MAX];                     /**< Chain of each frame. */
     uint8_t verdict[AVPS_BURST_MAX];                     /**< Why a chain is no frame, or 0. */
-    uint32_t chain_count;                                /**< Chains held. */
+    uint32_t plain_count;                                /**< Plain chains held. */
+    uint32_t chain_count;                                /**< Other chains held. */
     uint32_t packet_count;                               /**< Frames held. */
     bool blocked;                                        /**< Waits for avps_net_tx_ready. */
     bool out;                                            /**< Waits for avps_net_tx_done. */
@@ -198,6 +200,7 @@ struct avps_net_tx {
 /** Host to guest half of a pair. Private. */
 struct avps_net_rx {
     struct avps_chain chains[AVPS_NET_MERGE];            /**< Buffers being filled. */
+    struct avps_plain plain[AVPS_BURST_MAX];             /**< The same, plain ones. */
     bool starving;                                       /**< rx_ready is owed. */
     uint32_t pushed;                                     /**< Chains to be published. */
     struct avps_seg segs[AVPS_NET_MERGE][AVPS_NET_SEGS]; /**< Their segments. */

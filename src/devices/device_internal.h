@@ -247,6 +247,13 @@ enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t index,
                                        struct avps_chain *chains, uint32_t max, uint32_t *count);
 void avps_device_push_burst(struct avps_device *dev, uint16_t index, struct avps_chain *chains,
                             uint32_t count);
+/* The same for plain chains (vq_internal.h). take: how many, 0 also when the queue is not live. */
+uint32_t avps_device_take_plain(struct avps_device *dev, uint16_t index, enum avps_access access,
+                                struct avps_plain *plain, uint32_t max);
+void avps_device_give_plain(struct avps_device *dev, uint16_t index, const struct avps_plain *plain,
+                            uint32_t count);
+void avps_device_put_back_plain(struct avps_device *dev, uint16_t index, enum avps_access access,
+                                const struct avps_plain *plain, uint32_t count);
 /* A chain that cannot be served is the guest's fault: dropped, the queue latched, the device
  * faulted. */
 void avps_device_refuse(struct avps_device *dev, uint16_t index, struct avps_chain *chain,

@@ -2,6 +2,7 @@
 /* The queue loop: doorbells -> pop, serve, push, publish within a budget -> asynchronous completion
  * -> supply queues. Written once for every device. */
 #include "devices/device_internal.h"
+#include "virtqueue/plain.h"
 
 /* ---- doorbells ---- */
 
@@ -52,11 +53,16 @@ void avps_device_retry(struct avps_device *dev, uint16_t queue)
     device_wake(dev);
 }
 
+/* Whether a queue runs; it may have latched a fault. */
+static bool queue_is_started(const struct avps_device *dev, const struct avps_queue *queue)
+{
+    return avps_device_is_live(dev) && queue->vq.live && !queue->regs.resetting &&
+           !queue->regs.stopping;
+}
+
 bool avps_device_queue_is_live(const struct avps_device *dev, uint16_t queue)
 {
-    return avps_device_is_live(dev) && dev->queues[queue].vq.live &&
-           dev->queues[queue].vq.fault == AVPS_OK && !dev->queues[queue].regs.resetting &&
-           !dev->queues[queue].regs.stopping;
+    return queue_is_started(dev, &dev->queues[queue]) && dev->queues[queue].vq.fault == AVPS_OK;
 }
 
 /* ---- taking and returning chains ---- */
@@ -73,8 +79,7 @@ enum avps_status avps_device_pop_burst(struct avps_device *dev, uint16_t index,
     struct avps_queue *queue = &dev->queues[index];
 
     *count = 0;
-    if (!avps_device_is_live(dev) || !queue->vq.live || queue->regs.resetting ||
-        queue->regs.stopping || !avps_device_is_taking(dev)) {
+    if (!queue_is_started(dev, queue) || !avps_device_is_taking(dev)) {
         return AVPS_EMPTY; /* but a fault that the queue has latched is told */
     }
     const enum avps_status status = avps_vq_pop_burst(&queue->vq, chains, max, count);
@@ -148,6 +153,55 @@ void avps_device_push_burst(struct avps_device *dev, uint16_t index, struct avps
 void avps_device_push(struct avps_device *dev, uint16_t index, struct avps_chain *chain)
 {
     avps_device_push_burst(dev, index, chain, 1);
+}
+
+/* Readable bytes that pop counts. */
+static uint64_t plain_bytes(const struct avps_plain *plain, uint32_t count)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += plain[i].seg.len;
+    }
+    return bytes;
+}
+
+uint32_t avps_device_take_plain(struct avps_device *dev, uint16_t index, enum avps_access access,
+                                struct avps_plain *plain, uint32_t max)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    if (!queue_is_started(dev, queue) || !avps_device_is_taking(dev)) {
+        return 0;
+    }
+    const uint32_t count = avps_vq_take_plain(&queue->vq, access, plain, max);
+
+    queue->counters.chains += count;
+    if (access == AVPS_ACCESS_READ) {
+        queue->counters.bytes_read += plain_bytes(plain, count);
+    }
+    return count;
+}
+
+void avps_device_give_plain(struct avps_device *dev, uint16_t index, const struct avps_plain *plain,
+                            uint32_t count)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    queue->counters.written += avps_vq_give_plain(&queue->vq, plain, count);
+    queue->counters.used += count;
+}
+
+void avps_device_put_back_plain(struct avps_device *dev, uint16_t index, enum avps_access access,
+                                const struct avps_plain *plain, uint32_t count)
+{
+    struct avps_queue *queue = &dev->queues[index];
+
+    queue->counters.chains -= count;
+    if (access == AVPS_ACCESS_READ) {
+        queue->counters.bytes_read -= plain_bytes(plain, count);
+    }
+    avps_vq_put_back_plain(&queue->vq, plain, count);
 }
 
 bool avps_device_publish(struct avps_device *dev, uint16_t index)

@@ -8,7 +8,7 @@
 
 #include "avps/net.h"
 #include "devices/device_internal.h"
-#include "virtqueue/vq_internal.h"
+#include "virtqueue/plain.h"
 
 #define VIRTIO_ID_NETWORK 1U /* [AVPS NET-1] [AVPS NET-2] */
 
@@ -49,14 +49,6 @@
 
 #define NET_HASH_TYPES   0x1ffU /* every type of the chapter */
 #define NET_HASH_TUNNELS 0x1ffU
-
-#if defined(__GNUC__)
-#define NET_PREFETCH(p)       __builtin_prefetch(p)
-#define NET_PREFETCH_WRITE(p) __builtin_prefetch((p), 1)
-#else
-#define NET_PREFETCH(p)       ((void)(p))
-#define NET_PREFETCH_WRITE(p) ((void)(p))
-#endif
 
 #define NET_RX           0U /* halves of a pair, and index of its coalescing parameters */
 #define NET_TX           1U
@@ -133,6 +125,36 @@ struct net_peek {
     uint32_t len;
 };
 
+/* Frames that are wanted at a glance, the same for a whole burst: under `mask` the first 8 bytes are
+ * `value`, and there is no tag if tags matter. */
+struct net_glance {
+    uint64_t value;
+    uint64_t mask;
+    bool tags_matter;
+};
+
+/* memcpy of a frame of at least an Ethernet header: short ones in place, as two blocks that may
+ * overlap. */
+static inline void net_copy(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+    if (len > 128U || len < 32U) {
+        (void)memcpy(to, from, len);
+    } else if (len > 64U) {
+        (void)memcpy(to, from, 64);
+        (void)memcpy(to + len - 64U, from + len - 64U, 64);
+    } else {
+        (void)memcpy(to, from, 32);
+        (void)memcpy(to + len - 32U, from + len - 32U, 32);
+    }
+}
+
+/* The same out of guest memory. */
+static inline void net_copy_in(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+    net_copy(to, from, len);
+    atomic_signal_fence(memory_order_seq_cst); /* as avps_arch_copy_in */
+}
+
 /* Reads a frame's pieces one after the other. */
 struct net_reader {
     const struct avps_net_frame *frame;
@@ -192,8 +214,25 @@ bool avps_net_offloads_are_negotiated(const struct avps_net *net, const struct a
 void avps_net_fault(struct avps_net *net, uint16_t queue, enum avps_status status);
 
 /* net_filter.c */
+struct net_glance avps_net_glance(const struct avps_net *net);
 bool avps_net_wants(const struct avps_net *net, const struct net_peek *peek);
 void avps_net_filter_reset(struct avps_net *net);
+
+/* avps_net_wants for a frame whose first `len` bytes, at least an Ethernet header, are at `bytes`. */
+static inline bool net_is_wanted(const struct avps_net *net, const struct net_glance *glance,
+                                 const uint8_t *bytes, uint32_t len)
+{
+    uint64_t first;
+
+    (void)memcpy(&first, bytes, sizeof first);
+    if (AVPS_LIKELY((first & glance->mask) == glance->value &&
+                    (!glance->tags_matter || net_be16(bytes + 12) != NET_ETH_VLAN))) {
+        return true;
+    }
+    const struct net_peek peek = {bytes, len};
+
+    return avps_net_wants(net, &peek);
+}
 
 /* net_ctrl.c */
 void avps_net_update_hash(struct avps_net *net);

@@ -8,11 +8,11 @@
 
 /* What is to be done with one frame. */
 struct rx_item {
+    uint64_t *dropped; /* why it is dropped; NULL: it is not */
     uint32_t len;      /* of the frame */
-    uint16_t pair;     /* where it goes */
-    bool drop;         /* counted already */
     uint32_t patch_at; /* checksum completed here: offset in the frame; 0: none */
-    uint8_t patch[2];  /* ... and its bytes */
+    uint16_t pair;     /* where it goes */
+    uint8_t patch[2];  /* the checksum's bytes */
     struct virtio_net_hdr_hash hdr;
 };
 
@@ -214,7 +214,6 @@ static uint64_t *rx_examine(struct avps_net *net, struct avps_net_counters *coun
     }
     item->patch_at = 0;
     rx_header(net, frame, item);
-    counters->rx_csum_done += item->patch_at != 0U ? 1U : 0U;
     item->hdr.hash_value = avps_le32_of(hash.value);
     item->hdr.hash_report = avps_le16_of(hash.report);
     return NULL;
@@ -223,12 +222,18 @@ static uint64_t *rx_examine(struct avps_net *net, struct avps_net_counters *coun
 static void rx_prepare(struct avps_net *net, const struct avps_net_frame *frame, uint16_t pair,
                        struct rx_item *item)
 {
-    uint64_t *counter =
-        rx_examine(net, &net->pairs[pair == NET_STEER ? 0U : pair].counters, frame, pair, item);
+    struct avps_net_counters *counters = &net->pairs[pair == NET_STEER ? 0U : pair].counters;
 
-    item->drop = counter != NULL;
-    if (counter != NULL) {
-        (*counter)++;
+    item->dropped = rx_examine(net, counters, frame, pair, item);
+}
+
+/* Frames that were dealt with: those dropped are counted now, not each time that they are offered. */
+static void rx_count_dropped(const struct rx_item *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].dropped != NULL) {
+            (*items[i].dropped)++;
+        }
     }
 }
 
@@ -358,7 +363,7 @@ static void rx_pop(struct rx_ring *ring, uint32_t max)
         const struct avps_seg *seg = &chains[i].segs[chains[i].readable_segs];
 
         if (chains[i].writable_segs != 0U && seg->ptr != NULL) {
-            NET_PREFETCH_WRITE(seg->ptr);
+            AVPS_PREFETCH_WRITE(seg->ptr);
         }
     }
     ring->have += count;
@@ -448,6 +453,7 @@ static enum rx_result rx_place(struct rx_ring *ring, const struct avps_net_frame
     ring->first += count;
     ring->pair->counters.rx_packets++;
     ring->pair->counters.rx_bytes += item->len;
+    ring->pair->counters.rx_csum_done += item->patch_at != 0U ? 1U : 0U;
     return RX_DONE;
 }
 
@@ -486,7 +492,7 @@ static uint32_t rx_run(struct avps_net *net, uint16_t pair, const struct avps_ne
     rx_pop(&ring, count);
     while (done < count) {
         const enum rx_result result =
-            items[done].drop ? RX_DROPPED : rx_place(&ring, &frames[done], &items[done]);
+            items[done].dropped != NULL ? RX_DROPPED : rx_place(&ring, &frames[done], &items[done]);
 
         if (result == RX_DRY) {
             rx_look_again(&ring);
@@ -503,66 +509,95 @@ static uint32_t rx_run(struct avps_net *net, uint16_t pair, const struct avps_ne
 
 /* ---- plain frames ---- */
 
-/* A whole frame in one piece with nothing left to do, of a length that needs no second look. */
-static bool rx_is_plain(const struct avps_net *net, const struct avps_net_frame *frame)
+static inline void rx_put_plain(uint8_t *to, uint32_t hdr_size, const uint8_t *data, uint32_t len)
+{
+    static const struct virtio_net_hdr_hash hdr = {.base = {.num_buffers = {{1, 0}}}};
+
+    if (AVPS_LIKELY(hdr_size == NET_HDR_SIZE)) {
+        (void)memcpy(to, &hdr, NET_HDR_SIZE);
+    } else {
+        (void)memcpy(to, &hdr, NET_HDR_SIZE_HASH);
+    }
+    net_copy(to + hdr_size, data, len);
+}
+
+/* Whether a frame goes into a buffer as it is: one piece, nothing left to do, not too long, wanted.
+ * The first that does not is left to the general path. */
+static inline bool rx_is_easy(const struct avps_net *net, const struct net_glance *glance,
+                              const struct avps_net_frame *frame, uint32_t longest)
 {
     const struct avps_net_offload *o = &frame->offload;
 
-    return frame->data != NULL && frame->data_len >= NET_ETH_HEADER &&
-           frame->data_len <= net->frame_max && frame->more_count == 0U &&
-           (o->flags | o->gso_type) == 0U && o->hdr_len <= frame->data_len;
-}
-
-/* Whether a plain frame goes straight into one segment of one buffer. */
-static bool rx_fits(const struct avps_net *net, const struct avps_chain *chain, uint32_t len)
-{
-    const struct avps_seg *seg = &chain->segs[chain->readable_segs];
-
-    return chain->writable_segs != 0U && seg->ptr != NULL && seg->len >= net->hdr_size + len;
-}
-
-static void rx_put_plain(const struct avps_net *net, struct avps_chain *chain,
-                         const struct avps_net_frame *frame)
-{
-    static const struct virtio_net_hdr_hash plain = {.base = {.num_buffers = {{1, 0}}}};
-    uint8_t *to = chain->segs[chain->readable_segs].ptr;
-
-    if (net->hdr_size == NET_HDR_SIZE) {
-        (void)memcpy(to, &plain, NET_HDR_SIZE);
-    } else {
-        (void)memcpy(to, &plain, NET_HDR_SIZE_HASH);
+    if (frame->data == NULL || frame->more_count != 0U || frame->data_len < NET_ETH_HEADER ||
+        frame->data_len > longest || (o->flags | o->gso_type | o->hdr_len) != 0) {
+        return false;
     }
-    (void)memcpy(to + net->hdr_size, frame->data, frame->data_len);
-    chain->written = net->hdr_size + frame->data_len;
+    return net_is_wanted(net, glance, frame->data, frame->data_len);
 }
 
-/* The fast path: frames from the first on that are plain, wanted, for one queue, and fit. The first
- * that is not ends it; the general path judges it. @return frames given to the guest. */
+/* How many easy frames come first. */
+static uint32_t rx_count_easy(const struct avps_net *net, const struct avps_net_frame *frames,
+                              uint32_t max)
+{
+    const struct net_glance glance = avps_net_glance(net);
+    const uint32_t longest = net->frame_max;
+    uint32_t count = 0;
+
+    while (count < max && rx_is_easy(net, &glance, &frames[count], longest)) {
+        count++;
+    }
+    return count;
+}
+
+/* Easy frames into buffers, one each, up to the first that is too short. @return how many. */
+static uint32_t rx_fill(struct avps_net *net, struct avps_net_pair *pair,
+                        const struct avps_net_frame *frames, uint32_t count)
+{
+    struct avps_plain *plain = pair->rx.plain;
+    const uint32_t size = net->hdr_size;
+    uint64_t bytes = 0;
+    uint32_t done = 0;
+
+    for (; done < count; done++) {
+        const uint32_t len = frames[done].data_len;
+
+        if (plain[done].seg.len < size + len) {
+            break;
+        }
+        rx_put_plain(plain[done].seg.ptr, size, frames[done].data, len);
+        plain[done].written = size + len;
+        bytes += len;
+    }
+    pair->counters.rx_packets += done;
+    pair->counters.rx_bytes += bytes;
+    return done;
+}
+
+/* The fast path: easy frames into plain buffers of one queue. @return frames given to the guest. */
 static uint32_t rx_run_plain(struct avps_net *net, uint16_t pair,
                              const struct avps_net_frame *frames, uint32_t count)
 {
-    struct rx_ring ring = {net, &net->pairs[pair], net_rx_queue(pair), 0, 0, AVPS_OK};
-    struct avps_chain *chains = ring.pair->rx.chains;
+    struct avps_net_pair *p = &net->pairs[pair];
+    struct avps_plain *plain = p->rx.plain;
+    const uint16_t queue = net_rx_queue(pair);
 
-    if (net->hash_wanted || !rx_is_plain(net, &frames[0]) || !rx_pair_is_open(net, pair)) {
+    if (count == 0U || net->hash_wanted || !rx_pair_is_open(net, pair)) {
         return 0;
     }
-    avps_vq_suppress(&net->base.queues[ring.queue].vq);
-    rx_pop(&ring, count);
-    for (; ring.first < ring.have; ring.first++) {
-        const struct avps_net_frame *frame = &frames[ring.first];
-        const struct net_peek peek = {frame->data, frame->data_len};
-
-        if (!rx_is_plain(net, frame) || !rx_fits(net, &chains[ring.first], frame->data_len) ||
-            !avps_net_wants(net, &peek)) {
-            break;
-        }
-        rx_put_plain(net, &chains[ring.first], frame);
-        ring.pair->counters.rx_bytes += frame->data_len;
+    const uint32_t easy =
+        rx_count_easy(net, frames, count < AVPS_BURST_MAX ? count : AVPS_BURST_MAX);
+    if (easy == 0U) {
+        return 0;
     }
-    const uint32_t done = ring.first;
-    ring.pair->counters.rx_packets += done;
-    rx_close(&ring);
+    avps_vq_suppress(&net->base.queues[queue].vq);
+    const uint32_t have = avps_device_take_plain(&net->base, queue, AVPS_ACCESS_WRITE, plain, easy);
+    const uint32_t done = rx_fill(net, p, frames, have);
+
+    if (done < have) {
+        avps_device_put_back_plain(&net->base, queue, AVPS_ACCESS_WRITE, &plain[done], have - done);
+    }
+    avps_device_give_plain(&net->base, queue, plain, done);
+    p->rx.pushed += done;
     return done;
 }
 
@@ -597,8 +632,9 @@ static uint32_t rx_run_length(const struct rx_item *items, uint32_t count, uint1
     uint32_t n = 0;
 
     *pair = NET_STEER;
-    while (n < count && (items[n].drop || *pair == NET_STEER || items[n].pair == *pair)) {
-        *pair = items[n].drop ? *pair : items[n].pair;
+    while (n < count &&
+           (items[n].dropped != NULL || *pair == NET_STEER || items[n].pair == *pair)) {
+        *pair = items[n].dropped != NULL ? *pair : items[n].pair;
         n++;
     }
     return n;
@@ -635,6 +671,7 @@ static uint32_t rx_group(struct avps_net *net, uint16_t pair, const struct avps_
     }
     while (done < count && step != 0U) {
         step = rx_step(net, &frames[done], &items[done], count - done);
+        rx_count_dropped(&items[done], step);
         done += step;
     }
     return done;
@@ -660,29 +697,29 @@ void avps_net_rx_flush(struct avps_net *net)
     }
 }
 
+static bool rx_is_deaf(const struct avps_net *net)
+{
+    return !avps_device_is_live(&net->base) || (net->status & VIRTIO_NET_S_LINK_UP) == 0U;
+}
+
 static uint32_t rx_frames(struct avps_net *net, uint16_t pair, const struct avps_net_frame *frames,
                           uint32_t count)
 {
+    const uint16_t fixed = rx_fixed_pair(net, pair);
     uint32_t done = 0;
+    uint32_t n = 0;
+    uint32_t ran = 0;
 
-    if (!avps_device_is_live(&net->base) || (net->status & VIRTIO_NET_S_LINK_UP) == 0U) {
+    if (rx_is_deaf(net)) {
         net->pairs[pair == NET_STEER ? 0U : pair].counters.rx_no_queue += count;
         return count;
     }
-    const uint16_t fixed = rx_fixed_pair(net, pair);
-
-    while (done < count) {
-        if (fixed != NET_STEER) {
-            done += rx_run_plain(net, fixed, &frames[done], count - done);
-        }
-        const uint32_t n = count - done < RX_GROUP ? count - done : RX_GROUP;
-        const uint32_t ran = rx_group(net, pair, &frames[done], n);
-
+    do {
+        done += fixed != NET_STEER ? rx_run_plain(net, fixed, &frames[done], count - done) : 0U;
+        n = count - done < RX_GROUP ? count - done : RX_GROUP;
+        ran = n != 0U ? rx_group(net, pair, &frames[done], n) : 0U;
         done += ran;
-        if (ran < n) {
-            break;
-        }
-    }
+    } while (ran == n && done < count);
     return done;
 }
 

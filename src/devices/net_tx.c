@@ -72,7 +72,7 @@ static enum tx_verdict tx_check(const struct avps_net *net, const struct virtio_
 }
 
 /* Nothing is asked of the device: no kind, no checksum, no hint. */
-static bool tx_is_plain(const struct virtio_net_hdr *hdr)
+static inline bool tx_is_plain(const struct virtio_net_hdr *hdr)
 {
     static const struct virtio_net_hdr plain;
 
@@ -80,11 +80,36 @@ static bool tx_is_plain(const struct virtio_net_hdr *hdr)
 }
 
 /* [net-1.6] The MTU does not count the Ethernet header, nor tags. */
-static bool tx_is_oversize(const struct avps_net *net, const struct avps_net_offload *o,
-                           uint32_t len)
+static uint32_t tx_plain_max(const struct avps_net *net)
 {
-    return len >
-           (o->gso_type == AVPS_NET_GSO_NONE ? net->frame_max + 2U * NET_VLAN_TAG : NET_FRAME_MAX);
+    return net->frame_max + 2U * NET_VLAN_TAG;
+}
+
+static bool tx_link_is_up(const struct avps_net *net)
+{
+    return (net->status & VIRTIO_NET_S_LINK_UP) != 0U;
+}
+
+/* Judge a frame of `len` bytes by its header, and say so in the packet. [net-2.9] [net-2.12] The
+ * header has its negotiated size: no fields of tunnels or security. */
+static enum tx_verdict tx_judge(const struct avps_net *net, const struct virtio_net_hdr *hdr,
+                                uint32_t len, struct avps_net_packet *packet)
+{
+    packet->offload = (struct avps_net_offload){0};
+    packet->len = len;
+    if (len > NET_FRAME_MAX) {
+        return TX_OVERSIZE;
+    }
+    if (!tx_is_plain(hdr)) {
+        const enum tx_verdict verdict = tx_check(net, hdr, &packet->offload, len);
+        if (verdict != TX_GOOD) {
+            return verdict;
+        }
+    }
+    if (packet->offload.gso_type == AVPS_NET_GSO_NONE && len > tx_plain_max(net)) {
+        return TX_OVERSIZE;
+    }
+    return tx_link_is_up(net) ? TX_GOOD : TX_LINK_DOWN;
 }
 
 /* Where a frame starts in its chain. */
@@ -117,8 +142,7 @@ static enum avps_status tx_read_header(const struct avps_net *net, const struct 
     return status;
 }
 
-/* Fill one packet from a chain. [net-2.9] [net-2.12] The header has its negotiated size: no fields of
- * tunnels or security. */
+/* Fill one packet from a chain. */
 static enum tx_verdict tx_parse(struct avps_net *net, uint16_t pair, const struct avps_chain *chain,
                                 struct avps_net_packet *packet)
 {
@@ -135,20 +159,6 @@ static enum tx_verdict tx_parse(struct avps_net *net, uint16_t pair, const struc
         }
         return TX_MALFORMED;
     }
-    const uint32_t len = chain->readable_len - net->hdr_size;
-    if (AVPS_LIKELY(tx_is_plain(&hdr))) {
-        packet->offload = (struct avps_net_offload){0};
-    } else {
-        const enum tx_verdict verdict =
-            len <= NET_FRAME_MAX ? tx_check(net, &hdr, &packet->offload, len) : TX_OVERSIZE;
-        if (AVPS_UNLIKELY(verdict != TX_GOOD)) {
-            return verdict;
-        }
-    }
-    if (AVPS_UNLIKELY(tx_is_oversize(net, &packet->offload, len))) {
-        return TX_OVERSIZE;
-    }
-    packet->len = len;
     packet->segs = &chain->segs[start.seg];
     packet->seg_count = chain->readable_segs - start.seg;
     packet->skip = start.off;
@@ -156,19 +166,52 @@ static enum tx_verdict tx_parse(struct avps_net *net, uint16_t pair, const struc
                        ? packet->segs[0].ptr + packet->skip
                        : NULL;
     packet->chain = chain;
-    return (net->status & VIRTIO_NET_S_LINK_UP) != 0U ? TX_GOOD : TX_LINK_DOWN;
+    return tx_judge(net, &hdr, chain->readable_len - net->hdr_size, packet);
 }
 
-enum avps_status avps_net_packet_copy(const struct avps_net_packet *packet, uint32_t offset,
-                                      void *dst, uint32_t len)
+/* What is the same for all frames of a burst. */
+struct tx_burst {
+    uint32_t hdr_size;
+    uint32_t easy_max; /* longest frame that needs no second look; 0: all need one */
+};
+
+static struct tx_burst tx_burst_of(const struct avps_net *net)
 {
-    if (packet == NULL || dst == NULL || offset > packet->len || len > packet->len - offset) {
-        return AVPS_E_PARAM;
+    const struct tx_burst burst = {net->hdr_size, tx_link_is_up(net) ? tx_plain_max(net) : 0U};
+
+    return burst;
+}
+
+/* Fill one packet from a plain chain. */
+static inline enum tx_verdict tx_parse_plain(const struct avps_net *net,
+                                             const struct tx_burst *burst,
+                                             const struct avps_plain *plain,
+                                             struct avps_net_packet *packet)
+{
+    const uint32_t size = burst->hdr_size;
+    struct virtio_net_hdr hdr; /* snapshot */
+
+    if (AVPS_UNLIKELY(plain->seg.len < size + NET_ETH_HEADER)) {
+        return TX_MALFORMED;
     }
-    if (packet->data != NULL) {
-        avps_arch_copy_in(dst, packet->data + offset, len);
-        return AVPS_OK;
-    }
+    avps_arch_copy_in(&hdr, plain->seg.ptr, sizeof hdr);
+    const uint32_t len = plain->seg.len - size;
+    packet->offload = (struct avps_net_offload){0};
+    packet->len = len;
+    packet->data = plain->seg.ptr + size;
+    packet->segs = &plain->seg;
+    packet->seg_count = 1;
+    packet->skip = size;
+    packet->chain = NULL;
+    return AVPS_LIKELY(len <= burst->easy_max && tx_is_plain(&hdr))
+               ? TX_GOOD
+               : tx_judge(net, &hdr, len, packet);
+}
+
+/* By the cursor of a copy of the chain. */
+static enum avps_status packet_copy_pieces(const struct avps_net_packet *packet, uint32_t offset,
+                                           void *dst, uint32_t len)
+{
     struct avps_chain cursor = *packet->chain;
 
     cursor.read_seg = (uint32_t)(packet->segs - cursor.segs);
@@ -177,6 +220,19 @@ enum avps_status avps_net_packet_copy(const struct avps_net_packet *packet, uint
     const enum avps_status status = avps_chain_skip(&cursor, offset);
 
     return status == AVPS_OK ? avps_chain_read(&cursor, dst, len) : status;
+}
+
+enum avps_status avps_net_packet_copy(const struct avps_net_packet *packet, uint32_t offset,
+                                      void *dst, uint32_t len)
+{
+    if (packet == NULL || dst == NULL || offset > packet->len || len > packet->len - offset) {
+        return AVPS_E_PARAM;
+    }
+    if (AVPS_UNLIKELY(packet->data == NULL)) {
+        return packet_copy_pieces(packet, offset, dst, len);
+    }
+    net_copy_in(dst, packet->data + offset, len);
+    return AVPS_OK;
 }
 
 /* ---- a burst ---- */
@@ -194,28 +250,50 @@ static void tx_learn_flow(struct avps_net *net, uint16_t pair, const struct avps
     }
 }
 
+static void tx_learn_flows(struct avps_net *net, uint16_t pair)
+{
+    const struct avps_net_tx *tx = &net->pairs[pair].tx;
+
+    for (uint32_t i = 0; i < tx->packet_count; i++) {
+        tx_learn_flow(net, pair, &tx->packets[i]);
+    }
+}
+
 static void tx_prefetch(const struct avps_net_tx *tx)
 {
     for (uint32_t i = 0; i < tx->chain_count; i++) {
         if (tx->chains[i].readable_segs != 0U && tx->chains[i].segs[0].ptr != NULL) {
-            NET_PREFETCH(tx->chains[i].segs[0].ptr);
+            AVPS_PREFETCH(tx->chains[i].segs[0].ptr);
         }
     }
 }
 
-/* Judge chain `index` of the burst; a good one becomes the next packet. */
-static void tx_accept(struct avps_net *net, uint16_t pair, uint32_t index)
+/* What was found of chain `index` of the burst: a good one is the next packet. */
+static inline void tx_accept(struct avps_net_tx *tx, uint32_t index, enum tx_verdict verdict)
+{
+    tx->verdict[index] = (uint8_t)verdict;
+    if (AVPS_LIKELY(verdict == TX_GOOD)) {
+        tx->origin[tx->packet_count++] = (uint16_t)index;
+    }
+}
+
+/* Look at the headers of what was taken. Chains are numbered in ring order, plain ones first. */
+static void tx_look(struct avps_net *net, uint16_t pair)
 {
     struct avps_net_tx *tx = &net->pairs[pair].tx;
-    struct avps_net_packet *packet = &tx->packets[tx->packet_count];
-    const enum tx_verdict verdict = tx_parse(net, pair, &tx->chains[index], packet);
+    const struct tx_burst burst = tx_burst_of(net);
 
-    tx->verdict[index] = (uint8_t)verdict;
-    if (verdict == TX_GOOD) {
-        tx->origin[tx->packet_count++] = (uint16_t)index;
-        if (net->steering == AVPS_NET_STEER_AUTO) {
-            tx_learn_flow(net, pair, packet);
-        }
+    tx->packet_count = 0;
+    for (uint32_t i = 0; i < tx->plain_count; i++) {
+        tx_accept(tx, i,
+                  tx_parse_plain(net, &burst, &tx->plain[i], &tx->packets[tx->packet_count]));
+    }
+    for (uint32_t i = 0; i < tx->chain_count; i++) {
+        tx_accept(tx, tx->plain_count + i,
+                  tx_parse(net, pair, &tx->chains[i], &tx->packets[tx->packet_count]));
+    }
+    if (net->steering == AVPS_NET_STEER_AUTO) {
+        tx_learn_flows(net, pair);
     }
 }
 
@@ -223,15 +301,18 @@ static void tx_accept(struct avps_net *net, uint16_t pair, uint32_t index)
 static enum avps_status tx_collect(struct avps_net *net, uint16_t pair, uint32_t max)
 {
     struct avps_net_tx *tx = &net->pairs[pair].tx;
-    const enum avps_status status =
-        avps_device_pop_burst(&net->base, net_tx_queue(pair), tx->chains,
-                              max < AVPS_BURST_MAX ? max : AVPS_BURST_MAX, &tx->chain_count);
+    const uint16_t queue = net_tx_queue(pair);
+    const uint32_t limit = max < AVPS_BURST_MAX ? max : AVPS_BURST_MAX;
+    enum avps_status status = AVPS_OK;
 
-    tx_prefetch(tx);
-    tx->packet_count = 0;
-    for (uint32_t i = 0; i < tx->chain_count; i++) {
-        tx_accept(net, pair, i);
+    tx->chain_count = 0;
+    tx->plain_count = avps_device_take_plain(&net->base, queue, AVPS_ACCESS_READ, tx->plain, limit);
+    if (tx->plain_count < limit) {
+        status = avps_device_pop_burst(&net->base, queue, tx->chains, limit - tx->plain_count,
+                                       &tx->chain_count);
     }
+    tx_prefetch(tx);
+    tx_look(net, pair);
     return status;
 }
 
@@ -253,21 +334,43 @@ static void tx_count(struct avps_net_pair *pair, uint32_t taken, uint32_t return
     }
 }
 
+/* Put back what was taken last, newest first, until `kept` chains are left. */
+static void tx_put_back(struct avps_net *net, uint16_t pair, uint32_t kept)
+{
+    struct avps_net_tx *tx = &net->pairs[pair].tx;
+    const uint16_t queue = net_tx_queue(pair);
+
+    while (tx->chain_count != 0U && tx->plain_count + tx->chain_count > kept) {
+        tx->chain_count--;
+        avps_device_unpop(&net->base, queue, &tx->chains[tx->chain_count]);
+    }
+    if (tx->plain_count > kept) {
+        avps_device_put_back_plain(&net->base, queue, AVPS_ACCESS_READ, &tx->plain[kept],
+                                   tx->plain_count - kept);
+        tx->plain_count = kept;
+    }
+}
+
 /* Return what was sent or dropped, in order; put the rest back. @return chains returned. */
 static uint32_t tx_finish(struct avps_net *net, uint16_t pair, uint32_t taken)
 {
     struct avps_net_tx *tx = &net->pairs[pair].tx;
     const uint16_t queue = net_tx_queue(pair);
-    const uint32_t returned = taken < tx->packet_count ? tx->origin[taken] : tx->chain_count;
+    const uint32_t returned =
+        taken < tx->packet_count ? tx->origin[taken] : tx->plain_count + tx->chain_count;
 
     tx_count(&net->pairs[pair], taken, returned);
-    for (uint32_t i = tx->chain_count; i > returned; i--) {
-        avps_device_unpop(&net->base, queue, &tx->chains[i - 1U]);
+    tx_put_back(net, pair, returned);
+    if (tx->plain_count != 0U) {
+        avps_device_give_plain(&net->base, queue, tx->plain, tx->plain_count);
+    }
+    if (tx->chain_count != 0U) {
+        avps_device_push_burst(&net->base, queue, tx->chains, tx->chain_count);
     }
     if (returned != 0U) {
-        avps_device_push_burst(&net->base, queue, tx->chains, returned);
         avps_net_publish(net, pair, NET_TX, returned);
     }
+    tx->plain_count = 0;
     tx->chain_count = 0;
     tx->packet_count = 0;
     return returned;
@@ -277,10 +380,13 @@ static uint32_t tx_finish(struct avps_net *net, uint16_t pair, uint32_t taken)
 void avps_net_tx_drop(struct avps_net *net, uint16_t pair)
 {
     struct avps_net_tx *tx = &net->pairs[pair].tx;
+    struct avps_vq *vq = &net->base.queues[net_tx_queue(pair)].vq;
 
+    avps_vq_drop_plain(vq, tx->plain, tx->plain_count);
     for (uint32_t i = 0; i < tx->chain_count; i++) {
-        avps_vq_drop(&net->base.queues[net_tx_queue(pair)].vq, &tx->chains[i]);
+        avps_vq_drop(vq, &tx->chains[i]);
     }
+    tx->plain_count = 0;
     tx->chain_count = 0;
     tx->packet_count = 0;
     tx->out = false;
@@ -323,7 +429,7 @@ static bool tx_round(struct avps_net *net, uint16_t pair, uint32_t *budget)
 {
     struct avps_net_tx *tx = &net->pairs[pair].tx;
     const enum avps_status status = tx_collect(net, pair, *budget);
-    const uint32_t chains = tx->chain_count;
+    const uint32_t chains = tx->plain_count + tx->chain_count;
 
     if (chains == 0U) {
         (*budget)--;
