@@ -236,6 +236,19 @@ def seeds_rings():
         + struct.pack("<QIHH", 0x1000, 16, 0, 0) + struct.pack("<QIHH", 0x2000, 512, 0, 2) + b"\x11")
 
 
+# ---- runs: fuzz_runs.c; shape, position, then operations ----
+
+def seeds_runs():
+    write, read, serve = [0, 0x02, 0x10], [0, 0x00, 0x20], [0x3E]
+    for ring, shape in (("split", 6), ("packed", 21)):
+        start = [shape, 0x7C if ring == "split" else 9]
+        put("runs", f"{ring}-write", start + write * 6 + serve)
+        put("runs", f"{ring}-read", start + read * 3 + serve + read * 6 + serve)
+        put("runs", f"{ring}-mixed", start + (write + read) * 4 + [0xBE])
+        put("runs", f"{ring}-odd", start + write + [0, 0x9A, 0x10, 1] + write + serve)
+        put("runs", f"{ring}-duplicate", start + write + [0, 0x1E, 0x10, 4] + write + serve)
+
+
 # ---- registers: fuzz_mmio.c ----
 
 def reg(offset, value):
@@ -421,6 +434,7 @@ def main():
     seeds_switch()
     seeds_admin()
     seeds_rings()
+    seeds_runs()
     seeds_mmio()
     seeds_pci()
     seeds_state()

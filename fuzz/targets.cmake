@@ -3,6 +3,7 @@
 set(AVPS_FUZZ_TARGETS
     split
     packed
+    runs
     mmio
     pci
     pci_common
