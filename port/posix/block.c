@@ -368,7 +368,11 @@ static bool is_in_memory(int fd)
 {
     struct statfs about;
 
-    return fstatfs(fd, &about) == 0 && (about.f_type == TMPFS_MAGIC || about.f_type == RAMFS_MAGIC);
+    if (fstatfs(fd, &about) != 0) {
+        return false;
+    }
+    const uint32_t type = (uint32_t)about.f_type; /* signed or not, as the processor has it */
+    return type == TMPFS_MAGIC || type == RAMFS_MAGIC;
 }
 
 static enum avps_status open_engine(struct avps_posix_block *block,

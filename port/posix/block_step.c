@@ -167,6 +167,11 @@ static bool step_failed(const struct avps_posix_block *block, struct block_slot 
 
     slot->error = (int)-result;
     *status = posix_status(slot->error);
+    if (slot->call == BLOCK_WRITEV && slot->flags != 0 && result == -EOPNOTSUPP) {
+        slot->flags = 0; /* this kernel does not write through: it syncs behind */
+        slot->must_sync = true;
+        return false;
+    }
     if (slot->io->op == AVPS_BLK_WRITE_ZEROES && slot->call == BLOCK_FALLOCATE && cannot) {
         step_zero_writes(block, slot);
         return false;

@@ -407,10 +407,11 @@ static void test_block_writes_through_when_the_guest_has_no_cache(void **state)
     assert_false(avps_blk_is_writeback(&t->blk));
     assert_int_equal(disk_write(t, 0, bytes, sizeof bytes), S_OK);
     assert_file_is(t, 0, 8, 0x33);
-    assert_int_equal(counters(t)->calls, 1); /* RWF_DSYNC, no flush behind it */
+    const uint64_t calls = counters(t)->calls;
+    assert_true(calls == 1U || calls == 3U); /* RWF_DSYNC; or refused, written, synced behind */
     assert_int_equal(disk_range(t, T_WRITE_ZEROES, 0, 8, true), S_OK);
     assert_file_is(t, 0, 8, 0);
-    assert_int_equal(counters(t)->calls, 3); /* hole, fdatasync */
+    assert_int_equal(counters(t)->calls, calls + 2U); /* hole, fdatasync */
 }
 
 /* ---- holes and zeroes ---- */

@@ -196,6 +196,23 @@ static void test_block_step_writes_through_when_asked_to(void **state)
     assert_int_equal(t->slot.flags, 0);
 }
 
+static void test_block_step_syncs_behind_a_write_that_cannot_go_through(void **state)
+{
+    struct step_test *t = *state;
+    static const size_t lens[] = {512};
+
+    t->io.fua = true;
+    start(t, AVPS_BLK_WRITE, 0, 1);
+    pieces(t, lens, 1);
+    assert_false(next(t, -EOPNOTSUPP));
+    assert_int_equal(t->slot.call, BLOCK_WRITEV);
+    assert_int_equal(t->slot.flags, 0);
+    assert_int_equal(t->slot.left, 512);
+    assert_false(next(t, 512));
+    assert_int_equal(t->slot.call, BLOCK_FDATASYNC);
+    assert_over(t, 0, AVPS_OK);
+}
+
 static void test_block_step_takes_direct_access_for_whole_units(void **state)
 {
     struct step_test *t = *state;
@@ -344,6 +361,7 @@ int main(void)
         TEST(test_block_step_counts_interruptions_from_the_last_progress),
         TEST(test_block_step_answers_errors_with_their_status),
         TEST(test_block_step_writes_through_when_asked_to),
+        TEST(test_block_step_syncs_behind_a_write_that_cannot_go_through),
         TEST(test_block_step_takes_direct_access_for_whole_units),
         TEST(test_block_step_flushes),
         TEST(test_block_step_discards_by_holes_or_by_the_device),

@@ -13,7 +13,7 @@
  *  With io_uring operations run while the loop goes on. Without it (not built in, not allowed by the
  *  kernel, or not wanted) each one is done inside `submit`, which waits for the medium.
  *  Discard punches holes; write zeroes keeps the space unless it may deallocate. A write that must be
- *  durable is written through (RWF_DSYNC). An error of the host reaches the guest as an I/O error.
+ *  durable is written through (RWF_DSYNC), or synced behind where the kernel cannot. An error of the host reaches the guest as an I/O error.
  */
 #ifndef AVPS_POSIX_BLOCK_H
 #define AVPS_POSIX_BLOCK_H
