@@ -13,7 +13,7 @@
 
 /* ---- options ---- */
 
-enum { CHOICE_SOCKET = 1 };
+enum { CHOICE_SOCKET = 1, CHOICE_RING };
 
 const struct option device_rows[] = {
     {.name = "socket",
@@ -45,7 +45,13 @@ const struct option device_rows[] = {
     {.name = "packed",
      .type = OPTION_FLAG,
      .offset = offsetof(struct device_options, packed),
+     .choice = CHOICE_RING,
      .help = "offer packed rings beside split ones"},
+    {.name = "split",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct device_options, split),
+     .choice = CHOICE_RING,
+     .help = "offer split rings only (the default)"},
     {.name = "queue-size",
      .value = "N",
      .type = OPTION_NUMBER,

@@ -53,6 +53,7 @@ struct device_options {
     uint32_t linger_us;
     bool poll;
     bool packed;
+    bool split;
 };
 
 /* A kind of device. */

@@ -168,6 +168,7 @@ class Refusals(Folder):
                 ("--null takes a size", "blk", *at, "--null", "many"),
                 ("--queues takes a number from 1 to 16", *disk, "--queues", "17"),
                 ("--queue-size takes a number from 2 to 32768", *disk, "--queue-size", "1"),
+                ("--packed and --split exclude each other", *disk, "--packed", "--split"),
                 ("--linger takes a number from 0 to 1000000", *disk, "--linger", "1s"),
                 ("--readonly takes no value", *disk, "--readonly=yes"),
                 ("--serial is given twice", *disk, "--serial", "a", "--serial", "b"),
@@ -326,8 +327,8 @@ class Serving(Folder):
 
     def test_packed_rings_are_offered_when_asked_for(self):
         self.start("rng", "--socket", self.path("a"), "+", "rng", "--socket", self.path("b"),
-                   "--packed", ready=2)
-        for name, offered in (("a", False), ("b", True)):
+                   "--packed", "+", "rng", "--socket", self.path("c"), "--split", ready=3)
+        for name, offered in (("a", False), ("b", True), ("c", False)):
             front = FrontEnd(self.path(name))
             self.assertEqual(bool(front.features() & F_PACKED), offered)
             front.close()
