@@ -100,9 +100,9 @@ struct avps_device_config device_base(struct device *device, struct avps_queue *
 
 static enum avps_poll_result device_poll(void *ctx)
 {
-    const struct device *device = ctx;
+    struct device *device = ctx;
 
-    return avps_poll(device->base, device->kind->budget);
+    return avps_posix_turn_poll(&device->turn, device->base);
 }
 
 /* A guest can cause these as often as it likes. */
@@ -251,6 +251,7 @@ enum avps_status device_start(struct device *device, struct avps_posix_error *er
         return device_fail(error, AVPS_E_PARAM, "--queue-size takes a power of two, not %u", size);
     }
     avps_vu_no_memory(&device->mem);
+    avps_posix_turn_init(&device->turn, device->kind->turn_least, device->kind->turn_most);
     status = avps_posix_runner_init(&device->runner, &runner);
     status = status == AVPS_OK ? device->kind->open(device, error) : status;
     status = status == AVPS_OK ? start_served(device, error) : status;

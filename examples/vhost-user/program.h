@@ -12,6 +12,7 @@
 #include "avps_posix/loop.h"
 #include "avps_posix/notify.h"
 #include "avps_posix/runner.h"
+#include "avps_posix/turn.h"
 #include "avps_vhost_user/backend.h"
 #include "options.h"
 
@@ -64,9 +65,9 @@ struct device_kind {
     const struct option *rows;
     size_t row_count;
     size_t size; /* of device->own, the rows' target, all zero at first */
-    /* Chains per queue and turn. What was served is published at the end of a turn: with few, the
-     * driver works on the first while the device is at the next; frames go in bursts anyway. */
-    uint32_t budget;
+    /* Bounds of the chains per queue and turn (see avps_posix/turn.h). */
+    uint32_t turn_least;
+    uint32_t turn_most;
     /* Open what is behind it and initialise it; sets device->base. */
     enum avps_status (*open)(struct device *device, struct avps_posix_error *error);
     /* It is open: name what it answers. May be NULL. */
@@ -90,6 +91,7 @@ struct device {
     char label[160]; /* kind and socket */
     struct avps_mem mem;
     struct avps_posix_runner runner;
+    struct avps_posix_turn turn;
     struct avps_device *base;
     struct avps_vu *vu;
     uint64_t event_ns; /* last guest fault in the log */
