@@ -67,13 +67,13 @@ void vu_mapping_guard(void)
 }
 
 /* @return GUARDS when the table is full. */
-static uint32_t guard_add(uint8_t *base, size_t length)
+static uint32_t guard_add(const struct vu_mapping *mapping)
 {
     for (uint32_t i = 0; i < GUARDS; i++) {
         if (atomic_load(&guards[i].length) == 0U) {
-            atomic_store(&guards[i].base, base);
+            atomic_store(&guards[i].base, mapping->base);
             atomic_store(&guards[i].lost, false);
-            atomic_store(&guards[i].length, length);
+            atomic_store(&guards[i].length, (size_t)mapping->length);
             return i;
         }
     }
@@ -135,7 +135,7 @@ const char *vu_mapping_map(struct vu_mapping *mapping, int fd, uint64_t offset, 
     }
     *mapping = (struct vu_mapping){
         .base = base, .length = length, .data = (uint8_t *)base + delta, .size = size};
-    mapping->guard = guard_add(base, (size_t)length);
+    mapping->guard = guard_add(mapping);
     if (mapping->guard == GUARDS) {
         vu_mapping_unmap(mapping);
         return "finds no room: too many mappings in this process";

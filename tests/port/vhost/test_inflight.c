@@ -48,7 +48,7 @@ static void test_inflight_region_has_the_documented_layout(void **state)
 
 static struct front f;
 static int region_fd;
-static uint64_t region_size;
+static size_t region_size;
 static uint8_t *region;
 
 static uint64_t inflight_features(void)
@@ -56,7 +56,7 @@ static uint64_t inflight_features(void)
     return FRONT_BASIC | FRONT_PROTOCOL | FRONT_BLK_MQ | (f.packed ? FRONT_PACKED : 0U);
 }
 
-static void map_region(int fd, uint64_t size)
+static void map_region(int fd, size_t size)
 {
     region_fd = fd;
     region_size = size;
@@ -75,7 +75,7 @@ static void get_region(void)
     assert_true(m.fd >= 0);
     assert_int_equal(m.payload.words[1], 0);
     assert_int_equal(m.payload.words[2] & 0xffffffffU, ask[2]);
-    map_region(m.fd, m.payload.words[0]);
+    map_region(m.fd, (size_t)m.payload.words[0]);
 }
 
 static void set_region(void)
