@@ -80,9 +80,9 @@ AVPS_INLINE enum avps_status packed_load(const struct avps_vq *vq, struct packed
   @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
-static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
-                                          struct chain_walk *walk,
-                                          const struct avps_ring_area *table, uint32_t entries)
+AVPS_INLINE enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
+                                               struct chain_walk *walk,
+                                               const struct avps_ring_area *table, uint32_t entries)
 {
     /*@ loop invariant 0 <= index <= entries;
       @ loop invariant mem_is_sound(vq->mem) && walk_is_sound(chain, walk);
@@ -107,8 +107,8 @@ static enum avps_status packed_walk_table(const struct avps_vq *vq, struct avps_
   @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
-static enum avps_status packed_indirect(const struct avps_vq *vq, struct avps_chain *chain,
-                                        struct chain_walk *walk, struct virtq_desc desc)
+AVPS_INLINE enum avps_status packed_indirect(const struct avps_vq *vq, struct avps_chain *chain,
+                                             struct chain_walk *walk, struct virtq_desc desc)
 {
     const uint32_t entries = desc.len / VIRTQ_DESC_SIZE;
     struct avps_ring_area table;

@@ -56,9 +56,9 @@ static enum avps_status split_refresh(struct avps_vq *vq)
   @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
-static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
-                                         struct chain_walk *walk,
-                                         const struct avps_ring_area *table, uint32_t entries)
+AVPS_INLINE enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_chain *chain,
+                                              struct chain_walk *walk,
+                                              const struct avps_ring_area *table, uint32_t entries)
 {
     uint32_t index = 0;
 
@@ -93,8 +93,8 @@ static enum avps_status split_walk_table(const struct avps_vq *vq, struct avps_c
   @ assigns *walk, vq->mem->last;
   @ ensures mem_is_sound(vq->mem);
   @ ensures \result == AVPS_OK ==> walk_is_sound(chain, walk); */
-static enum avps_status split_indirect(const struct avps_vq *vq, struct avps_chain *chain,
-                                       struct chain_walk *walk, struct virtq_desc desc)
+AVPS_INLINE enum avps_status split_indirect(const struct avps_vq *vq, struct avps_chain *chain,
+                                            struct chain_walk *walk, struct virtq_desc desc)
 {
     const uint32_t entries = desc.len / VIRTQ_DESC_SIZE;
     struct avps_ring_area table;
