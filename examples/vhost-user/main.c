@@ -36,7 +36,7 @@ void program_say(const struct program *program, enum program_log level, const ch
 
 /* ---- help ---- */
 
-/* What stands before the devices, or among a device's options. */
+/* What stands before the devices, or among the options of any of them. */
 struct global_options {
     bool help;
     bool version;
@@ -94,6 +94,8 @@ static void print_kind_help(const struct device_kind *kind)
     options_help(stdout, kind->rows, kind->row_count);
     (void)puts("\nas for every device:");
     options_help(stdout, device_rows, device_row_count);
+    (void)puts("\nof the program:");
+    options_help(stdout, global_rows, global_row_count);
 }
 
 static void print_version(void)
@@ -190,11 +192,12 @@ static enum command command_device(struct program *program, char *const *argumen
         return command_wrong(kind->name, "not enough memory");
     }
     program->devices[program->device_count++] = device;
-    struct option_group groups[] = {device->given, device->common};
-    const bool is_well = options_parse(groups, 2, arguments + 1, count - 1U, &line);
+    struct option_group groups[] = {device->given, device->common, program->globals};
+    const bool is_well = options_parse(groups, 3, arguments + 1, count - 1U, &line);
 
     device->given = groups[0];
     device->common = groups[1];
+    program->globals = groups[2];
     return is_well ? COMMAND_RUN : command_wrong(kind->name, line.text);
 }
 
@@ -241,22 +244,23 @@ static size_t global_length(char *const *arguments, size_t count)
 static enum command command_line(struct program *program, char *const *arguments, size_t count)
 {
     struct global_options globals = {0};
-    struct option_group group = {
-        .rows = global_rows, .count = global_row_count, .target = &globals};
     struct option_line line;
     const size_t length = global_length(arguments, count);
+    enum command command = COMMAND_RUN;
 
-    if (!options_parse(&group, 1, arguments, length, &line)) {
+    program->globals =
+        (struct option_group){.rows = global_rows, .count = global_row_count, .target = &globals};
+    if (!options_parse(&program->globals, 1, arguments, length, &line)) {
         return command_wrong("", line.text);
     }
-    const enum command command = apply_globals(program, &globals);
-    if (command != COMMAND_RUN) {
-        return command;
-    }
-    if (length == count) {
+    command = apply_globals(program, &globals);
+    if (command == COMMAND_RUN && length == count) {
         return command_wrong("", "no device is named");
     }
-    return command_devices(program, arguments + length, count - length);
+    if (command == COMMAND_RUN) {
+        command = command_devices(program, arguments + length, count - length);
+    }
+    return command == COMMAND_RUN ? apply_globals(program, &globals) : command;
 }
 
 /* ---- running ---- */

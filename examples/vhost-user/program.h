@@ -40,6 +40,7 @@ struct program {
     struct device *devices[PROGRAM_DEVICES];
     uint32_t device_count;
     struct net_switch *switches;
+    struct option_group globals; /* options of the program, while the command line is read */
     enum program_log log;
     bool once; /* end with the first front end */
     bool stopping;

@@ -156,6 +156,7 @@ class Refusals(Folder):
                 ("there is no option --verbose", "--verbose"),
                 ("--log takes none, error or info", "--log", "loud", "rng", *at),
                 ("--log needs a value", "--log"),
+                ("rng: --log is given twice", "--log", "none", "rng", *at, "--log", "info"),
                 ("blk: there is no option --flie", "blk", *at, "--flie", image),
                 ("blk: 'disk.img' is no option", "blk", *at, "disk.img"),
                 ("blk: --file needs a value: --file IMG", "blk", *at, "--file"),
@@ -265,7 +266,8 @@ class Descriptions(unittest.TestCase):
         self.assertRegex(result.stdout, r"^avps-vhost-user \d+\.\d+\.\d+ \(VIRTIO 1\.4\)\n$")
 
     def test_manual_pages_name_the_options_that_there_are(self):
-        everywhere = self.options_of("--help") | self.options_of("rng", "--help") - {"max-bytes"}
+        everywhere = self.options_of("rng", "--help") - {"max-bytes"}
+        self.assertLess(self.options_of("--help"), everywhere)
         self.assertEqual(self.options_in_manual("avps-vhost-user.1"), everywhere)
         for device in DEVICES:
             with self.subTest(device=device):
@@ -406,14 +408,16 @@ class Serving(Folder):
         self.assertTrue(all(address[:2] == b"\x52\x54" for address in seen))
 
     def test_log_none_says_nothing(self):
-        process = subprocess.Popen([PROGRAM, "--log", "none", "rng", "--socket", self.path("s")],
-                                   stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.running.append(process)
-        end = time.monotonic() + PATIENCE
-        while not os.path.exists(self.path("s")) and time.monotonic() < end:
-            time.sleep(0.01)
-        self.assertEqual(self.stop(process), 0)
-        self.assertEqual((process.stdout.read(), process.stderr.read()), (b"", b""))
+        at = ["rng", "--socket", self.path("s")]
+        for arguments in (["--log", "none", *at], [*at, "--log=none"]):
+            process = subprocess.Popen([PROGRAM, *arguments], stderr=subprocess.PIPE,
+                                       stdout=subprocess.PIPE)
+            self.running.append(process)
+            end = time.monotonic() + PATIENCE
+            while not os.path.exists(self.path("s")) and time.monotonic() < end:
+                time.sleep(0.01)
+            self.assertEqual(self.stop(process), 0)
+            self.assertEqual((process.stdout.read(), process.stderr.read()), (b"", b""))
 
     def test_console_ports_have_terminals_of_their_own(self):
         process = self.start("console", "--socket", self.path("s"), "--unix", self.path("t"),
