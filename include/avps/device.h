@@ -196,6 +196,7 @@ struct avps_device {
     atomic_uint spurious;                  /**< Doorbells of unknown queues, not yet counted. */
     struct avps_features withheld;         /**< Not to be offered. */
     struct avps_features offered;          /**< Offered to the driver. */
+    struct avps_features elsewhere;        /**< Of these, what the transport's far side serves. */
     struct avps_features wanted;           /**< Written by the driver, not yet accepted. */
     struct avps_features accepted;         /**< Latched at FEATURES_OK. */
     struct avps_device_counters counters;  /**< Counters. */

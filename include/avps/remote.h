@@ -54,6 +54,10 @@ struct avps_remote_config {
     struct avps_device *device;        /**< Required: initialised. */
     const struct avps_remote_ops *ops; /**< Required. */
     void *ctx;                         /**< Handed to every op. */
+    /** Features that the far side may serve itself. Its driver has them although they are not named
+     *  to this device: what needs them is accepted all the same. For a network, CTRL_VQ: pairs of
+     *  queues are then used as they are started. */
+    struct avps_features elsewhere;
 };
 
 /** One device's far register file. Fields are private. */

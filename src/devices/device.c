@@ -57,13 +57,15 @@ static void features_close(const struct avps_feature *table, size_t count,
     }
 }
 
+/* `all`: what the driver has, `set` and what is served elsewhere. */
 static bool features_are_consistent(const struct avps_feature *table, size_t count,
-                                    const struct avps_features *set)
+                                    const struct avps_features *set,
+                                    const struct avps_features *all)
 {
     for (size_t i = 0; i < count; i++) {
         const bool has = avps_features_has(set, table[i].bit);
 
-        if (has ? !feature_needs_are_met(&table[i], set)
+        if (has ? !feature_needs_are_met(&table[i], all)
                 : (table[i].flags & AVPS_FEATURE_REQUIRED) != 0U) {
             return false;
         }
@@ -107,16 +109,19 @@ void avps_device_offer(struct avps_device *dev, unsigned int bit)
 /* [core-2.2] [core-2.4] Depends on the set alone, so the same set is accepted every time. */
 static bool device_accepts(const struct avps_device *dev, const struct avps_features *set)
 {
+    struct avps_features all = *set;
+
     for (size_t i = 0; i < AVPS_COUNT_OF(set->word); i++) {
         if ((set->word[i] & ~dev->offered.word[i]) != 0U) {
             return false; /* I27 */
         }
+        all.word[i] |= dev->offered.word[i] & dev->elsewhere.word[i];
     }
     if (dev->access_required && !avps_features_has(set, AVPS_F_ACCESS_PLATFORM)) {
         return false; /* [feat-1.4] */
     }
-    return features_are_consistent(device_features, AVPS_COUNT_OF(device_features), set) &&
-           features_are_consistent(dev->ops->features, dev->ops->feature_count, set) &&
+    return features_are_consistent(device_features, AVPS_COUNT_OF(device_features), set, &all) &&
+           features_are_consistent(dev->ops->features, dev->ops->feature_count, set, &all) &&
            (dev->ops->features_ok == NULL || dev->ops->features_ok(dev, set));
 }
 

@@ -315,6 +315,9 @@ static void net_activate(struct avps_device *dev)
     if (!net->loaded) {
         net_default_offloads(net);
     }
+    if (!net->loaded && net->control == 0U) {
+        avps_net_steer_auto(net, net_pairs_usable(net)); /* of these, the ones that are started */
+    }
     if (net->ops->live != NULL) {
         net->ops->live(net->ctx, true);
     }

@@ -169,7 +169,7 @@ void avps_net_update_hash(struct avps_net *net)
                                  avps_device_has(&net->base, AVPS_NET_F_HASH_REPORT));
 }
 
-static void ctrl_steer_auto(struct avps_net *net, uint16_t pairs)
+void avps_net_steer_auto(struct avps_net *net, uint16_t pairs)
 {
     net->pairs_in_use = pairs;
     net->steering = pairs > 1U ? AVPS_NET_STEER_AUTO : AVPS_NET_STEER_ONE;
@@ -187,7 +187,7 @@ static bool ctrl_pairs_set(struct avps_net *net, struct ctrl_call *call)
     if (!ctrl_read16(call, &pairs) || pairs == 0U || pairs > net->pair_count) {
         return false;
     }
-    ctrl_steer_auto(net, pairs);
+    avps_net_steer_auto(net, pairs);
     return true;
 }
 
@@ -255,7 +255,7 @@ static bool ctrl_hash_config(struct avps_net *net, struct ctrl_call *call)
         return false;
     }
     net->rss = *next;
-    ctrl_steer_auto(net, net->pairs_in_use);
+    avps_net_steer_auto(net, net->pairs_in_use);
     return true;
 }
 

@@ -236,6 +236,9 @@ static inline bool net_is_wanted(const struct avps_net *net, const struct net_gl
 
 /* net_ctrl.c */
 void avps_net_update_hash(struct avps_net *net);
+
+/* Use the first `pairs` pairs, each flow on the one it is sent from. */
+void avps_net_steer_auto(struct avps_net *net, uint16_t pairs);
 enum avps_status avps_net_control(struct avps_device *dev, struct avps_chain *chain);
 
 /* net_hash.c */

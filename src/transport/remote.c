@@ -207,5 +207,11 @@ enum avps_status avps_remote_init(struct avps_remote *remote,
     }
     *remote =
         (struct avps_remote){.device = config->device, .ops = config->ops, .ctx = config->ctx};
-    return avps_device_attach(config->device, &remote_transport_ops, remote);
+    const enum avps_status status =
+        avps_device_attach(config->device, &remote_transport_ops, remote);
+
+    if (status == AVPS_OK) {
+        config->device->elsewhere = config->elsewhere;
+    }
+    return status;
 }

@@ -261,6 +261,33 @@ static void test_net_mq_pairs_can_be_driven_one_by_one(void **state)
     nic_free(n);
 }
 
+/* The control queue is served by the far side of the transport, which starts the pairs that the driver
+ * asked for there. */
+static void test_net_mq_pairs_that_are_started_are_used_without_a_control_queue(void **state)
+{
+    struct nic *n = nic_new(state, TEST_MEM_REGIONS, 3);
+
+    nic_init(n);
+    avps_features_add(&n->net.base.elsewhere, AVPS_NET_F_CTRL_VQ);
+    want(n, AVPS_NET_F_MQ);
+    want(n, AVPS_NET_F_GUEST_ANNOUNCE);
+    want(n, AVPS_F_RING_RESET);
+    nic_up(n);
+    for (uint16_t i = 0; i < 3U; i++) {
+        nic_post_many(n, i, 200, 30);
+    }
+    for (uint16_t port = 1000; port < 1003U; port++) {
+        tcp(port, false);
+        nic_send(n, port % 3U, &plain, frame, 60);
+        tcp(port, true);
+        assert_int_equal(arrives_at(n), port % 3U);
+    }
+    reset_queue(n, 4); /* pair 2 was port 1001's */
+    tcp(1001, true);
+    assert_int_not_equal(arrives_at(n), 2);
+    nic_free(n);
+}
+
 /* ---- receive-side scaling ---- */
 
 static const uint8_t key[40] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
@@ -788,6 +815,7 @@ int main(void)
         TEST_BOTH(test_net_mq_a_burst_is_published_on_every_queue_it_touched, NULL, NULL),
         TEST_BOTH(test_net_mq_a_full_queue_says_when_it_has_room, NULL, NULL),
         TEST_BOTH(test_net_mq_pairs_can_be_driven_one_by_one, NULL, NULL),
+        TEST_BOTH(test_net_mq_pairs_that_are_started_are_used_without_a_control_queue, NULL, NULL),
         TEST_BOTH(test_net_rss_the_table_picks_the_queue, NULL, NULL),
         TEST_BOTH(test_net_rss_a_packet_for_a_queue_that_is_reset_is_dropped, NULL, NULL),
         TEST_BOTH(test_net_rss_bad_parameters_are_refused, NULL, NULL),
