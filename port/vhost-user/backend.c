@@ -3,6 +3,8 @@
  * end -> deferred work -> poll mode -> sockets -> new, stop, free. */
 #include "vu_internal.h"
 
+#include "avps/net.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -400,10 +402,25 @@ static bool vu_config_is_valid(const struct avps_vu_config *config)
            config->runner != NULL;
 }
 
+#define DEVICE_ID_NET 1U
+
+/* QEMU and DPDK serve the control queue of a network themselves, User-mode Linux does not. */
+static struct avps_features vu_served_elsewhere(const struct avps_vu *vu)
+{
+    struct avps_features set = {{0}};
+
+    if (avps_device_id(vu->config.device) == DEVICE_ID_NET) {
+        avps_features_add(&set, AVPS_NET_F_CTRL_VQ);
+    }
+    return set;
+}
+
 static enum avps_status vu_attach(struct avps_vu *vu)
 {
-    const struct avps_remote_config config = {
-        .device = vu->config.device, .ops = &vu_remote_ops, .ctx = vu};
+    const struct avps_remote_config config = {.device = vu->config.device,
+                                              .ops = &vu_remote_ops,
+                                              .ctx = vu,
+                                              .elsewhere = vu_served_elsewhere(vu)};
     const enum avps_status status = avps_remote_init(&vu->remote, &config);
 
     if (status != AVPS_OK) {

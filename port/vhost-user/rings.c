@@ -237,14 +237,14 @@ static enum avps_status ring_positions(struct vu_ring *ring, const struct ring_a
 
 /* ---- start and stop ---- */
 
+/* Also where STATUS is spoken a kick counts, and not DRIVER_OK: QEMU says that for some devices only. */
 static bool ring_is_wanted(const struct vu_ring *ring)
 {
     const struct avps_vu *vu = ring->vu;
     const uint8_t status = avps_device_status(vu->config.device);
-    const bool live = !vu_has_protocol(vu, VU_P_STATUS) || (vu->status & AVPS_S_DRIVER_OK) != 0U;
 
     return vu->phase == VU_PHASE_CONNECTED && !vu->stopping && ring->started && ring->enabled &&
-           ring->has_addr && ring->size != 0U && (status & AVPS_S_FEATURES_OK) != 0U && live;
+           ring->has_addr && ring->size != 0U && (status & AVPS_S_FEATURES_OK) != 0U;
 }
 
 static enum vu_result ring_started(struct vu_ring *ring, const struct ring_areas *areas)

@@ -38,6 +38,7 @@
 #define FRONT_IOVA     UINT64_C(0x40000000) /* TEST_RAM_GPA as a device sees it behind an IOMMU */
 #define FRONT_PROTOCOL (UINT64_C(1) << 30)
 #define FRONT_LOG_ALL  (UINT64_C(1) << 26)
+#define FRONT_ANNOUNCE (UINT64_C(1) << 21)
 
 /* Requests and flags, written down once more on this side. */
 enum front_request {

@@ -88,6 +88,18 @@ static void test_vhost_serves_a_network_device(void **state)
     front_close(&f);
 }
 
+/* GUEST_ANNOUNCE needs CTRL_VQ, which QEMU keeps to itself. */
+static void test_vhost_a_front_end_may_serve_the_control_queue_itself(void **state)
+{
+    front_open(&f, &(struct front_options){.device = FRONT_NET});
+    front_negotiate(&f, P_MQ | P_REPLY_ACK,
+                    FRONT_BASIC | FRONT_PROTOCOL | FRONT_ANNOUNCE |
+                        (test_is_packed(state) ? FRONT_PACKED : 0U));
+    assert_false(front_is_closed(&f));
+    assert_true(avps_features_has(avps_device_features(f.back.device), AVPS_NET_F_GUEST_ANNOUNCE));
+    front_close(&f);
+}
+
 /* ---- start and stop ---- */
 
 /* Only the base that was returned continues; the ring goes on where it was. */
@@ -183,23 +195,22 @@ static void test_vhost_needs_no_protocol_features(void **state)
     front_close(&f);
 }
 
-/* The device starts with DRIVER_OK when the front end speaks STATUS. */
-static void test_vhost_waits_for_driver_ok(void **state)
+/* A front end that speaks STATUS does not say DRIVER_OK for every kind of device. */
+static void test_vhost_serves_what_is_kicked_before_driver_ok(void **state)
 {
     front_open(&f, &(struct front_options){.device = FRONT_BLK});
     front_start(&f, test_is_packed(state), P_STATUS);
     avps_gpa data = 0;
-    struct test_used used;
     uint64_t status = 8;
 
     front_send(&f, F_SET_STATUS, &status, 8, NULL, 0); /* QEMU's order */
     assert_int_equal(front_ask(&f, F_GET_STATUS), 8);
     const uint16_t id = front_blk(&f, 0, false, 4, &data);
     front_kick(&f, 0);
-    assert_false(test_ring_reap(&f.ring[0], &used));
+    front_expect_used(&f, 0, id, 513);
     status = 15;
     front_send(&f, F_SET_STATUS, &status, 8, NULL, 0);
-    front_expect_used(&f, 0, id, 513);
+    front_round(&f);
     assert_int_equal(front_ask(&f, F_GET_STATUS), 15);
     status = 0;
     front_send(&f, F_SET_STATUS, &status, 8, NULL, 0);
@@ -303,11 +314,12 @@ int main(void)
         TEST_BOTH(test_vhost_serves_a_block_device, NULL, NULL),
         TEST_BOTH(test_vhost_serves_a_console, NULL, NULL),
         TEST_BOTH(test_vhost_serves_a_network_device, NULL, NULL),
+        TEST_BOTH(test_vhost_a_front_end_may_serve_the_control_queue_itself, NULL, NULL),
         TEST_BOTH(test_vhost_stops_at_a_base_and_goes_on_there, NULL, NULL),
         TEST_BOTH(test_vhost_stops_when_requests_in_flight_are_back, NULL, NULL),
         TEST_BOTH(test_vhost_leaves_a_disabled_ring_alone, NULL, NULL),
         TEST_BOTH(test_vhost_needs_no_protocol_features, NULL, NULL),
-        TEST_BOTH(test_vhost_waits_for_driver_ok, NULL, NULL),
+        TEST_BOTH(test_vhost_serves_what_is_kicked_before_driver_ok, NULL, NULL),
         TEST_BOTH(test_vhost_takes_and_gives_notifications_in_band, NULL, NULL),
         TEST_BOTH(test_vhost_polls_a_ring_without_kicks, NULL, NULL),
         TEST_BOTH(test_vhost_polls_after_nofd, NULL, NULL),
