@@ -89,11 +89,13 @@ struct avps_pci_config {
     uint16_t subsystem_vendor;       /**< 0: the vendor ID. */
     uint16_t subsystem_id;           /**< At least 0x40; 0: the device ID. */
     const struct avps_pci_shm *shm;  /**< Shared memory regions, read at init only; may be NULL. */
-    uint32_t shm_count;              /**< How many; each takes 24 bytes of capability list. */
+    uint32_t shm_count;         /**< How many. Each takes 24 bytes of the capability list, in which
+                                     at least 40 are left for them and vendor data; 76 on
+                                     conventional PCI. */
     uint64_t shm_bar_size;      /**< A power of two from 4096; 0: the smallest that holds them. */
     uint16_t vendor_id;         /**< Of the vendor data capability: not 0x1af4; 0: none. */
     const uint8_t *vendor_data; /**< Its bytes, read at init only; NULL with vendor_size 0. */
-    size_t vendor_size;         /**< How many; padded with zeros to whole words. */
+    size_t vendor_size;         /**< How many; with 6 bytes before, padded to whole words. */
 };
 
 /** Place of the structures in BAR AVPS_PCI_BAR. Private. */

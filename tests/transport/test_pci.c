@@ -40,6 +40,29 @@ static void test_pci_shows_the_identity_that_the_embedder_chose(void **state)
     pci_free(t);
 }
 
+/* Class codes are for drivers and tools that know no virtio. */
+static void test_pci_shows_a_class_that_fits_the_device(void **state)
+{
+    static const struct {
+        uint32_t id, class_code;
+    } devices[] = {{1, 0x020000},  {2, 0x018000},  {3, 0x078000},  {4, 0xff0000}, {16, 0x038000},
+                   {18, 0x098000}, {20, 0x108000}, {23, 0x080600}, {25, 0x040100}};
+    static struct avps_device_ops ops;
+
+    (void)state;
+    for (size_t i = 0; i < AVPS_COUNT_OF(devices); i++) {
+        struct pci_test *t = pci_new(TEST_FAKE_SYNC);
+
+        ops = *t->fake.base.ops;
+        ops.device_id = devices[i].id;
+        t->fake.base.ops = &ops;
+        test_pci_attach(&t->p, &t->d, &t->config);
+        assert_int_equal(test_pci_get(&t->p, 0x02, 2), 0x1040U + devices[i].id);
+        assert_int_equal(test_pci_get(&t->p, 0x08, 4) >> 8, devices[i].class_code);
+        pci_free(t);
+    }
+}
+
 /* [pci-1.1] Everything that a driver must not write in the header is as before after all ones and zeros. */
 static void test_pci_header_is_read_only_but_for_what_a_driver_sets(void **state)
 {
@@ -807,6 +830,32 @@ static void test_pci_init_refuses_bad_configurations(void **state)
     test_driver_free(&t->d);
 }
 
+/* What is left of the capability list, to the byte: a region of 24 and vendor data of 16, or 52. */
+static void test_pci_init_needs_room_for_its_capabilities(void **state)
+{
+    static const struct avps_pci_shm region[] = {{1, 0, 4096}};
+    static const uint8_t data[64] = {0};
+    static const size_t largest[] = {10, 46};
+    struct avps_pci pci;
+
+    (void)state;
+    for (unsigned int kind = 0; kind < 2U; kind++) {
+        struct pci_test *t = pci_new(TEST_FAKE_SYNC);
+
+        t->config.kind = kind == 0U ? AVPS_PCI_INTEGRATED : AVPS_PCI_CONVENTIONAL;
+        t->config.shm = region;
+        t->config.shm_count = 1;
+        t->config.vendor_id = 1;
+        t->config.vendor_data = data;
+        t->config.vendor_size = largest[kind] + 1U;
+        assert_int_equal(avps_pci_init(&pci, &t->config), AVPS_E_NOSPACE);
+        t->config.vendor_size = largest[kind];
+        test_pci_attach(&t->p, &t->d, &t->config);
+        assert_int_equal(test_pci_get(&t->p, t->p.vendor.at + 2U, 1), largest[kind] + 6U);
+        pci_free(t);
+    }
+}
+
 /* [pci-12.1] [pci-12.2] [pci-12.3] The largest table, and a device without configuration space. */
 static void test_pci_lays_out_the_largest_table(void **state)
 {
@@ -831,6 +880,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pci_shows_a_modern_virtio_device),
         cmocka_unit_test(test_pci_shows_the_identity_that_the_embedder_chose),
+        cmocka_unit_test(test_pci_shows_a_class_that_fits_the_device),
         cmocka_unit_test(test_pci_header_is_read_only_but_for_what_a_driver_sets),
         cmocka_unit_test(test_pci_config_space_takes_aligned_bytes_halves_and_words),
         cmocka_unit_test(test_pci_extended_space_reads_zero),
@@ -863,6 +913,7 @@ int main(void)
         TEST_BOTH(test_pci_function_level_reset_is_one_bit, NULL, NULL),
         TEST_BOTH(test_pci_reset_by_the_embedder, NULL, NULL),
         cmocka_unit_test(test_pci_init_refuses_bad_configurations),
+        cmocka_unit_test(test_pci_init_needs_room_for_its_capabilities),
         cmocka_unit_test(test_pci_lays_out_the_largest_table),
     };
 
