@@ -97,10 +97,10 @@ AVPS_INLINE uint32_t plain_flags(enum avps_access access)
 
 /* Whether the window holds [gpa, gpa + len), which is not empty (I2). */
 /*@ requires \valid_read(window);
+  @ requires window->size != 0 ==> window->gpa + window->size <= UINT64_MAX + 1;
   @ assigns \nothing;
   @ ensures \result ==> window->size != 0 && len >= 1 && window->gpa <= gpa;
-  @ ensures \result && window->gpa + window->size <= UINT64_MAX + 1 ==>
-  @   gpa + len <= window->gpa + window->size; */
+  @ ensures \result ==> gpa + len <= window->gpa + window->size; */
 AVPS_INLINE bool window_holds(const struct mem_window *window, avps_gpa gpa, uint32_t len)
 {
     const uint64_t off = u64_distance(window->gpa, gpa);
