@@ -254,15 +254,15 @@ struct admin_command {
 
 /* [admin-caps-1.1] [net-15.2] All that come after the lists, or none of them. */
 static const struct admin_command admin_commands[] = {
-    {VIRTIO_ADMIN_CMD_LIST_QUERY, false, admin_list_query},
-    {VIRTIO_ADMIN_CMD_LIST_USE, false, admin_list_use},
-    {VIRTIO_ADMIN_CMD_CAP_ID_LIST_QUERY, true, admin_cap_list},
-    {VIRTIO_ADMIN_CMD_DEVICE_CAP_GET, true, admin_cap_get},
-    {VIRTIO_ADMIN_CMD_DRIVER_CAP_SET, true, admin_cap_set},
-    {VIRTIO_ADMIN_CMD_RESOURCE_OBJ_CREATE, true, admin_create},
-    {VIRTIO_ADMIN_CMD_RESOURCE_OBJ_QUERY, true, admin_query},
-    {VIRTIO_ADMIN_CMD_RESOURCE_OBJ_MODIFY, true, admin_modify},
-    {VIRTIO_ADMIN_CMD_RESOURCE_OBJ_DESTROY, true, admin_destroy},
+    {.opcode = VIRTIO_ADMIN_CMD_LIST_QUERY, .run = admin_list_query},
+    {.opcode = VIRTIO_ADMIN_CMD_LIST_USE, .run = admin_list_use},
+    {.opcode = VIRTIO_ADMIN_CMD_CAP_ID_LIST_QUERY, .member = true, .run = admin_cap_list},
+    {.opcode = VIRTIO_ADMIN_CMD_DEVICE_CAP_GET, .member = true, .run = admin_cap_get},
+    {.opcode = VIRTIO_ADMIN_CMD_DRIVER_CAP_SET, .member = true, .run = admin_cap_set},
+    {.opcode = VIRTIO_ADMIN_CMD_RESOURCE_OBJ_CREATE, .member = true, .run = admin_create},
+    {.opcode = VIRTIO_ADMIN_CMD_RESOURCE_OBJ_QUERY, .member = true, .run = admin_query},
+    {.opcode = VIRTIO_ADMIN_CMD_RESOURCE_OBJ_MODIFY, .member = true, .run = admin_modify},
+    {.opcode = VIRTIO_ADMIN_CMD_RESOURCE_OBJ_DESTROY, .member = true, .run = admin_destroy},
 };
 
 static uint64_t admin_supported(const struct avps_admin_model *model)

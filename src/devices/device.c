@@ -476,13 +476,18 @@ struct status_rule {
 };
 
 static const struct status_rule status_rules[] = {
-    {VIRTIO_STATUS_ACKNOWLEDGE, 0, NULL},
-    {VIRTIO_STATUS_DRIVER, VIRTIO_STATUS_ACKNOWLEDGE, NULL},
-    {VIRTIO_STATUS_FEATURES_OK, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER,
-     status_enter_features_ok},
-    {VIRTIO_STATUS_SUSPEND, VIRTIO_STATUS_DRIVER_OK, status_enter_suspend}, /* [init-1.1] */
-    {VIRTIO_STATUS_DRIVER_OK, VIRTIO_STATUS_FEATURES_OK, status_enter_driver_ok},
-    {VIRTIO_STATUS_FAILED, 0, NULL},
+    {.bit = VIRTIO_STATUS_ACKNOWLEDGE},
+    {.bit = VIRTIO_STATUS_DRIVER, .needs = VIRTIO_STATUS_ACKNOWLEDGE},
+    {.bit = VIRTIO_STATUS_FEATURES_OK,
+     .needs = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER,
+     .enter = status_enter_features_ok},
+    {.bit = VIRTIO_STATUS_SUSPEND, /* [init-1.1] */
+     .needs = VIRTIO_STATUS_DRIVER_OK,
+     .enter = status_enter_suspend},
+    {.bit = VIRTIO_STATUS_DRIVER_OK,
+     .needs = VIRTIO_STATUS_FEATURES_OK,
+     .enter = status_enter_driver_ok},
+    {.bit = VIRTIO_STATUS_FAILED},
 };
 
 uint8_t avps_device_read_status(const struct avps_device *dev)

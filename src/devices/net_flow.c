@@ -600,10 +600,18 @@ static uint32_t flow_classifier_limit(const struct avps_net_flow *flow)
 
 /* [net-15.2] In the order in which one needs the other. */
 static const struct flow_kind flow_kinds[] = {
-    {VIRTIO_NET_RESOURCE_OBJ_FF_GROUP, flow_put_group, flow_get_group, flow_group_limit},
-    {VIRTIO_NET_RESOURCE_OBJ_FF_CLASSIFIER, flow_put_classifier, flow_get_classifier,
-     flow_classifier_limit},
-    {VIRTIO_NET_RESOURCE_OBJ_FF_RULE, flow_put_rule, flow_get_rule, flow_rule_limit},
+    {.type = VIRTIO_NET_RESOURCE_OBJ_FF_GROUP,
+     .put = flow_put_group,
+     .get = flow_get_group,
+     .limit = flow_group_limit},
+    {.type = VIRTIO_NET_RESOURCE_OBJ_FF_CLASSIFIER,
+     .put = flow_put_classifier,
+     .get = flow_get_classifier,
+     .limit = flow_classifier_limit},
+    {.type = VIRTIO_NET_RESOURCE_OBJ_FF_RULE,
+     .put = flow_put_rule,
+     .get = flow_get_rule,
+     .limit = flow_rule_limit},
 };
 
 static const struct flow_kind *flow_kind_of(uint16_t type)
@@ -684,7 +692,8 @@ static enum avps_admin_result flow_modify(struct avps_device *dev,
     if (flow_is_in_use(net->flow, object->type, object->id)) {
         return AVPS_ADMIN_BUSY;
     }
-    return flow_kind_of(object->type)->put(net, object);
+    const struct flow_kind *kind = flow_kind_of(object->type);
+    return kind->put(net, object);
 }
 
 /* [admin-res-1.10] */
@@ -695,7 +704,8 @@ static enum avps_admin_result flow_query(const struct avps_device *dev, uint16_t
     const enum avps_admin_result result = flow_check(flow, type, id, true);
 
     if (result == AVPS_ADMIN_OK) {
-        flow_kind_of(type)->get(flow, id, out);
+        const struct flow_kind *kind = flow_kind_of(type);
+        kind->get(flow, id, out);
     }
     return result;
 }
@@ -948,6 +958,17 @@ static void flow_load_object(struct avps_net *net, const struct flow_kind *kind,
     }
 }
 
+/* Every id below the limit. */
+static void flow_load_kind(struct avps_net *net, const struct flow_kind *kind,
+                           struct avps_state *state)
+{
+    const uint32_t limit = kind->limit(net->flow);
+
+    for (uint32_t id = 0; id < limit && !state->failed; id++) {
+        flow_load_object(net, kind, id, state);
+    }
+}
+
 /* Made again by the commands' own functions (I28). */
 void avps_net_flow_load(struct avps_net *net, struct avps_state *state)
 {
@@ -955,11 +976,7 @@ void avps_net_flow_load(struct avps_net *net, struct avps_state *state)
         return;
     }
     flow_load_caps(net->flow, state);
-    for (size_t kind = 0; kind < AVPS_COUNT_OF(flow_kinds) && !state->failed; kind++) {
-        const uint32_t limit = flow_kinds[kind].limit(net->flow);
-
-        for (uint32_t id = 0; id < limit && !state->failed; id++) {
-            flow_load_object(net, &flow_kinds[kind], id, state);
-        }
+    for (size_t i = 0; i < AVPS_COUNT_OF(flow_kinds) && !state->failed; i++) {
+        flow_load_kind(net, &flow_kinds[i], state);
     }
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The library's call graph with stack sizes, from the .ci files of gcc -fcallgraph-info=su.
 
-A call through an ops table that src/ defines itself (device models, transports) is resolved to
-every function that such a table names for that member. What remains are the integrator's ops: they
+A call through a table that src/ defines itself (device models, transports, commands) is resolved to
+every function that such a table names, by a designated initialiser, for that member. What remains are the integrator's ops: they
 are listed by name, their stack is the integrator's.
 """
 import re
@@ -14,7 +14,7 @@ EDGE = re.compile(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)" label: 
 STACK = re.compile(r"(\d+) bytes \(([a-z,]+)\)")
 MEMBER_CALL = re.compile(r"\b(\w+(?:(?:->|\.)\w+)*)(?:->|\.)(\w+)\s*\(")
 UNKNOWN = "an unknown function"
-TABLE = re.compile(r"const struct (\w+_ops) \w+(?:\[\])? = \{(.*?)\n?\};", re.S)
+TABLE = re.compile(r"const struct (\w+) \w+(?:\[\])? = \{(.*?)\n?\s*\};", re.S)
 INITIALISER = re.compile(r"\.(\w+)\s*=\s*&?(\w+)\b")
 STRUCT = re.compile(r"^struct (\w+) \{(.*?)\n\};", re.S | re.M)
 MEMBER = re.compile(r"\(\*(\w+)\)\(")
