@@ -254,24 +254,23 @@ static enum vu_result on_set_vring_addr(struct avps_vu *vu, struct vu_message *m
     return vu_ring_update(ring);
 }
 
-/* Split: the next available index. Packed: that position and its wrap counter in the low half, the
- * used ones in the high half. */
+/* Split: the next available index. Packed: that position and its wrap counter in the low half. The
+ * used ones in the high half are the same, as nothing is in flight, and some front ends (DPDK) leave
+ * them out. */
 static enum vu_result on_set_vring_base(struct avps_vu *vu, struct vu_message *m)
 {
     struct vu_ring *ring = ring_at_rest(vu, m->payload.state.index);
     const uint32_t num = m->payload.state.num;
-    const uint32_t high = num >> 16;
 
     if (ring == NULL) {
         return VU_REFUSED;
     }
     if (avps_features_has(avps_device_features(vu->config.device), AVPS_F_RING_PACKED)) {
         ring->avail = (struct avps_remote_position){num & 0x7fffU, (num & 0x8000U) != 0U};
-        ring->used = (struct avps_remote_position){high & 0x7fffU, (high & 0x8000U) != 0U};
     } else {
         ring->avail = (struct avps_remote_position){(uint16_t)num, true};
-        ring->used = ring->avail;
     }
+    ring->used = ring->avail;
     return vu_ring_update(ring);
 }
 

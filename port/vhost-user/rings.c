@@ -187,6 +187,22 @@ static bool ring_flags_at(void *ctx, uint16_t idx, uint16_t *flags)
     return true;
 }
 
+#define PACKED_AVAIL_USED 0x8080U
+
+/* A front end that knows nothing of packed bases (User-mode Linux) says 0 for a new ring: position 0
+ * of a lap with counter 0. The first descriptor tells the two apart: the lap before, or the driver in
+ * this one, has left a bit in it; in a new ring there is none. */
+static void ring_mend_base(struct vu_ring *ring)
+{
+    uint16_t flags = 0;
+
+    if (ring_is_packed(ring) && ring->avail.idx == 0U && !ring->avail.wrap &&
+        ring_flags_at(ring, 0, &flags) && (flags & PACKED_AVAIL_USED) == 0U) {
+        ring->avail.wrap = true;
+        ring->used.wrap = true;
+    }
+}
+
 /* Split: what the driver has got back is in the used ring, whatever else was told. AVPS_AGAIN: the
  * IOTLB does not know it yet. */
 static enum avps_status ring_read_used(struct vu_ring *ring, const struct ring_areas *areas,
@@ -286,6 +302,7 @@ static enum vu_result ring_start(struct vu_ring *ring)
         vu_reason(ring->vu, "vring %u is not in guest memory, or too large", ring->index);
         return VU_REFUSED;
     }
+    ring_mend_base(ring);
     queue.desc = areas.desc;
     queue.driver = areas.driver;
     queue.device = areas.device;
