@@ -436,7 +436,8 @@ void front_negotiate(struct front *f, uint64_t protocol, uint64_t features)
 
 void front_give_memory(struct front *f)
 {
-    const uint64_t table[5] = {1, TEST_RAM_GPA, TEST_RAM_SIZE, FRONT_USER, FRONT_OFFSET};
+    const uint64_t table[5] = {FRONT_PAIR(1, 0), TEST_RAM_GPA, TEST_RAM_SIZE, FRONT_USER,
+                               FRONT_OFFSET};
 
     front_send(f, F_SET_MEM_TABLE, table, sizeof table, &f->memfd, 1);
 }
@@ -452,7 +453,7 @@ void front_ring_addr(struct front *f, uint16_t i, uint32_t flags, uint64_t log)
 {
     const struct test_ring *r = &f->ring[i];
     const uint64_t delta = f->options.iommu ? FRONT_IOVA : FRONT_USER;
-    const uint64_t payload[5] = {i | (uint64_t)flags << 32, r->desc - TEST_RAM_GPA + delta,
+    const uint64_t payload[5] = {FRONT_PAIR(i, flags), r->desc - TEST_RAM_GPA + delta,
                                  r->device - TEST_RAM_GPA + delta, r->driver - TEST_RAM_GPA + delta,
                                  log};
 

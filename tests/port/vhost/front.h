@@ -40,6 +40,18 @@
 #define FRONT_LOG_ALL  (UINT64_C(1) << 26)
 #define FRONT_ANNOUNCE (UINT64_C(1) << 21)
 
+/* Fields in the host's order, as words of a payload: two of 32 bits; an in-flight description's
+ * queues and queue size; an IOTLB message's permission and type. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define FRONT_PAIR(first, second)     ((uint64_t)(first) << 32 | (uint64_t)(second))
+#define FRONT_REGION_OF(queues, size) ((uint64_t)(queues) << 48 | (uint64_t)(size) << 32)
+#define FRONT_TLB(perm, type)         ((uint64_t)(perm) << 56 | (uint64_t)(type) << 48)
+#else
+#define FRONT_PAIR(first, second)     ((uint64_t)(first) | (uint64_t)(second) << 32)
+#define FRONT_REGION_OF(queues, size) ((uint64_t)(queues) | (uint64_t)(size) << 16)
+#define FRONT_TLB(perm, type)         ((uint64_t)(perm) | (uint64_t)(type) << 8)
+#endif
+
 /* Requests and flags, written down once more on this side. */
 enum front_request {
     F_GET_FEATURES = 1,

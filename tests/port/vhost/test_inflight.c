@@ -66,7 +66,7 @@ static void map_region(int fd, size_t size)
 
 static void get_region(void)
 {
-    const uint64_t ask[3] = {0, 0, 2U | (uint64_t)FRONT_SIZE << 16};
+    const uint64_t ask[3] = {0, 0, FRONT_REGION_OF(2, FRONT_SIZE)};
     struct front_message m;
 
     front_send(&f, F_GET_INFLIGHT_FD, ask, sizeof ask, NULL, 0);
@@ -74,13 +74,13 @@ static void get_region(void)
     assert_int_equal(m.header.size, 24);
     assert_true(m.fd >= 0);
     assert_int_equal(m.payload.words[1], 0);
-    assert_int_equal(m.payload.words[2] & 0xffffffffU, ask[2]);
+    assert_int_equal(m.payload.words[2], ask[2]);
     map_region(m.fd, (size_t)m.payload.words[0]);
 }
 
 static void set_region(void)
 {
-    const uint64_t give[3] = {region_size, 0, 2U | (uint64_t)FRONT_SIZE << 16};
+    const uint64_t give[3] = {region_size, 0, FRONT_REGION_OF(2, FRONT_SIZE)};
 
     front_send(&f, F_SET_INFLIGHT_FD, give, sizeof give, &region_fd, 1);
 }
@@ -315,13 +315,24 @@ static void test_inflight_batch_that_was_not_shown_is_rolled_back(void **state)
 
 struct lie {
     size_t offset;
-    size_t width;
-    uint64_t value;
+    uint16_t value;
 };
+
+static void put_lie(const struct lie *lie)
+{
+    const uint16_t value = lie->value;
+
+    (void)memcpy(region + lie->offset, &value, sizeof value);
+    if (lie->offset == 12U && !f.packed) { /* the list, and a batch of one */
+        const uint16_t one = 0xffff;
+
+        (void)memcpy(region + 14U, &one, sizeof one);
+    }
+}
 
 static void expect_refused(const struct lie *lie)
 {
-    (void)memcpy(region + lie->offset, &lie->value, lie->width);
+    put_lie(lie);
     start_ring(0, f.packed ? 0x80008000U : 0U);
     assert_true(front_is_closed(&f));
     assert_int_equal(avps_vu_counters(f.back.vu)->refused, 1);
@@ -331,22 +342,22 @@ static void expect_refused(const struct lie *lie)
 static void test_inflight_region_that_lies_is_refused(void **state)
 {
     static const struct lie split[] = {
-        {8, 2, 2},                         /* version */
-        {10, 2, 15},                       /* another queue size */
-        {14, 2, 0x8000},                   /* used index far away */
-        {12, 6, UINT64_C(0x0000ffff0010)}, /* batch of one from outside */
+        {8, 2},       /* version */
+        {10, 15},     /* another queue size */
+        {14, 0x8000}, /* used index far away */
+        {12, 16},     /* batch of one from outside */
     };
     static const struct lie packed[] = {
-        {8, 2, 2},                 /* version */
-        {10, 2, 17},               /* another queue size */
-        {14, 2, 17},               /* free list outside */
-        {18, 2, 16},               /* position outside */
-        {32 + 9 * 32 + 2, 2, 9},   /* free list with a loop */
-        {32 + 2, 2, 0},            /* chain with a loop */
-        {32 + 6, 2, 16},           /* chain that runs into the free list */
-        {32 + 6, 2, 0},            /* chain of nothing */
-        {32 + 2 * 32 + 16, 2, 16}, /* id outside */
-        {32 + 5 * 32 + 16, 2, 0},  /* id of another chain */
+        {8, 2},                 /* version */
+        {10, 17},               /* another queue size */
+        {14, 17},               /* free list outside */
+        {18, 16},               /* position outside */
+        {32 + 9 * 32 + 2, 9},   /* free list with a loop */
+        {32 + 2, 0},            /* chain with a loop */
+        {32 + 6, 16},           /* chain that runs into the free list */
+        {32 + 6, 0},            /* chain of nothing */
+        {32 + 2 * 32 + 16, 16}, /* id outside */
+        {32 + 5 * 32 + 16, 0},  /* id of another chain */
     };
     const bool is_packed = test_is_packed(state);
     const struct lie *lies = is_packed ? packed : split;

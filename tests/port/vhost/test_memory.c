@@ -328,7 +328,10 @@ static void test_state_moves_between_instances(void **state)
 {
     uint8_t bytes[4096];
     uint32_t base[2];
-    const uint8_t write_through[13] = {32, 0, 0, 0, 1};
+    const struct {
+        uint32_t head[3];
+        uint8_t value;
+    } write_through = {{32, 1, 0}, 0};
 
     front_open(&f, &(struct front_options){.device = FRONT_BLK});
     f.packed = test_is_packed(state);
@@ -341,7 +344,7 @@ static void test_state_moves_between_instances(void **state)
         front_ring_start(&f, i);
     }
     assert_true(avps_blk_is_writeback(&f.back.blk)); /* as a device without that state has it */
-    front_send(&f, F_SET_CONFIG, write_through, sizeof write_through, NULL, 0);
+    front_send(&f, F_SET_CONFIG, &write_through, 13, NULL, 0);
     for (unsigned int i = 0; i < 5U; i++) {
         front_round(&f);
     }
