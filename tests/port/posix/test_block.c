@@ -861,11 +861,13 @@ static void test_block_follows_a_file_that_grows(void **state)
 
 /* ---- block devices ---- */
 
-/* A loop device on the image. @return its descriptor; -1 where this user may have none. */
+/* A loop device on the image, gone when nobody has it open. @return its descriptor; -1 where this
+ * user may have none. */
 static int loop_device(struct disk_test *t, char *path)
 {
     const int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
     const int image = open(t->path, O_RDWR | O_CLOEXEC);
+    struct loop_config config = {.fd = (uint32_t)image, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
     int number = -1;
     int fd = -1;
 
@@ -878,7 +880,7 @@ static int loop_device(struct disk_test *t, char *path)
         (void)mknod(path, S_IFBLK | 0600U, makedev(7, (unsigned int)number));
         fd = open(path, O_RDWR | O_CLOEXEC);
     }
-    if (fd >= 0 && ioctl(fd, LOOP_SET_FD, image) != 0) {
+    if (fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &config) != 0) {
         (void)close(fd);
         fd = -1;
     }
@@ -912,7 +914,6 @@ static void test_block_serves_a_block_device(void **state)
     assert_file_is(t, 24, 8, 0);
     assert_file_is(t, 64, 64, 0); /* the loop device punches a hole */
     assert_file_is_first(t, 32, 32);
-    assert_int_equal(ioctl(fd, LOOP_CLR_FD), 0); /* when the last one closes it */
     (void)close(fd);
 }
 
@@ -932,7 +933,6 @@ static void test_block_refuses_a_block_device_that_is_taken(void **state)
     assert_refused(t, AVPS_E_STATE, "mounted or in use");
     t->open.read_only = true;
     disk_open(t);
-    assert_int_equal(ioctl(fd, LOOP_CLR_FD), 0);
     (void)close(holder);
     (void)close(fd);
 }
