@@ -22,12 +22,6 @@
 
 #define AVPS_ALL_QUEUES 0xffffffffU
 
-#if defined(__GNUC__)
-#define AVPS_PREFETCH(p) __builtin_prefetch(p)
-#else
-#define AVPS_PREFETCH(p) ((void)(p))
-#endif
-
 /* ---- administration commands ---- */
 
 /* How a command ended; admin.c has the status and qualifier of each. */
