@@ -367,6 +367,15 @@ static void side_finish(struct side *side, const struct load *load)
     printf("%c total %" PRIu64 "\n", side->name, side->total + side->done);
 }
 
+/* So that somebody may begin to count what the back end does from here on. */
+static void wait_for_go(struct side *side)
+{
+    (void)puts("ready");
+    (void)fflush(stdout);
+    (void)getchar();
+    side->total = side->done = 0;
+}
+
 void load_measure(struct side *sides, uint32_t count, const struct load *load, uint32_t rounds,
                   uint32_t window_ms)
 {
@@ -378,6 +387,9 @@ void load_measure(struct side *sides, uint32_t count, const struct load *load, u
         side_stop(&sides[i]);
     }
     each_alone(sides, count, load, side_connect);
+    if (count == 1U) {
+        wait_for_go(&sides[0]);
+    }
     double ping = probe();
     for (uint32_t w = 0; w < windows; w++) {
         ping = window(&sides[count == 1U ? 0U : order[w % 4U]], load, ping, window_ms * 1e6);

@@ -54,8 +54,9 @@ void load_parse_side(struct side *side, const char *spec);
 /* Connect, start the load, measure, finish the load.
  * `rounds` x { A B B A } of windows of `window_ms`, one line of output each:
  * name, ns, done, kicks, calls, idle share, ping-pong before and after in ns, time that the driver
- * and the back end waited for a core in us. With one side: `rounds` windows. Last, per side:
- * name, "total" and what was done from the start to the end. */
+ * and the back end waited for a core in us. Last, per side: name, "total" and what was done in all.
+ * With one side: "ready" when the load has been started, then a line of input is waited for, then
+ * `rounds` windows. */
 void load_measure(struct side *sides, uint32_t count, const struct load *load, uint32_t rounds,
                   uint32_t window_ms);
 

@@ -252,6 +252,7 @@ static void blk_start(struct side *side)
     side->load = blk;
     if (!blk_null) {
         whole_disk(side, BLK_OUT);
+        blk->wrote = false; /* reads check this themselves */
     }
 }
 

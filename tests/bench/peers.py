@@ -242,25 +242,33 @@ class Bench:
         self.disk, self.quick = Path(args.disk), args.quick
         self.folder, self.serial = folder, 0
 
-    def generate(self, load, backends):
-        """Run the load on started back ends; its output."""
+    @contextlib.contextmanager
+    def generating(self, load, backends):
+        """Run the load on started back ends: gives its process."""
         sides = [
             f"{name},{process.pid},{ring},{load.mode},{socket}"
             for name, (process, socket), ring in backends
         ]
         rounds = max(2, load.rounds // 5) if self.quick else load.rounds
         argv = [self.generator, *load.words, str(rounds), str(load.window_ms), *sides]
-        done = subprocess.run(
+        with subprocess.Popen(
             argv,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
             start_new_session=True,
             preexec_fn=lambda: favour((0, 1)),
-        )
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(argv)}:\n{done.stderr}")
-        return done.stdout
+        ) as process:
+            yield process
+
+    @staticmethod
+    def finish(generator):
+        """Windows and totals of a load; the end of all if it failed."""
+        output, errors = generator.communicate("\n", timeout=60)
+        if generator.returncode != 0:
+            sys.exit(f"{' '.join(generator.args)}:\n{errors}")
+        return parse(output)
 
     def start(self, name, backend):
         """A context with the back end running."""
@@ -276,22 +284,27 @@ class Bench:
                     (name, stack.enter_context(self.start(name, backend)), backend.ring)
                     for name, backend in (("A", one), ("B", other))
                 ]
-                windows += parse(self.generate(load, sides))[0]
+                generator = stack.enter_context(self.generating(load, sides))
+                windows += self.finish(generator)[0]
             result = summarise(windows, load.window_ms)
             if result is not None:
                 return result
         return None
 
     def alone(self, load, backend):
-        """Windows and total of one back end, and its system calls in all."""
-        with self.start("A", backend) as (process, socket):
+        """Windows of one back end, and its system calls per request."""
+        with contextlib.ExitStack() as stack:
+            process, socket = stack.enter_context(self.start("A", backend))
+            sides = [("A", (process, socket), backend.ring)]
+            generator = stack.enter_context(self.generating(load, sides))
+            generator.stdout.readline()  # it is ready
             counter = subprocess.Popen(
                 ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", str(process.pid)],
                 stderr=subprocess.PIPE,
                 text=True,
             )
             time.sleep(0.3)
-            windows, totals = parse(self.generate(load, [("A", (process, socket), backend.ring)]))
+            windows, totals = self.finish(generator)
             counter.send_signal(signal.SIGINT)
             counted = counter.communicate()[1]
         calls = re.search(r"(\d+),,raw_syscalls", counted)
