@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Console: the other side answers questions on hvc0, and echoes bulk data on a second port or there.
 
-# The character device of the port that the device calls "bulk".
+# The character device of the port that the device calls $1.
 console_port() {
     local path
     for path in /sys/class/virtio-ports/*; do
-        if [ "$(cat "$path/name" 2>/dev/null)" = bulk ]; then
+        if [ "$(cat "$path/name" 2>/dev/null)" = "$1" ]; then
             echo "/dev/$(basename "$path")"
             return
         fi
@@ -49,23 +49,26 @@ console_bulk_on_terminal() {
 
 # $1 bytes out and back, reading and writing at once: both directions hold each other up.
 console_bulk() {
-    if [ "$BULK" = "second port" ]; then
-        portbulk "$(console_port)" "$1"
-    else
-        console_bulk_on_terminal "$1"
-    fi
+    case $BULK in
+    hvc0) console_bulk_on_terminal "$1" ;;
+    *) portbulk "$(console_port "$BULK")" "$1" ;;
+    esac
 }
 
 console_size() {
     echo "rows and columns: $(stty size </dev/hvc0)"
-    [ "$(stty size </dev/hvc0)" = "$(argument rows 30) $(argument columns 100)" ]
+    [ "$(stty size </dev/hvc0)" = "30 100" ]
 }
 
-BULK="second port"
-[ "$(argument bulk port)" = port ] || BULK=hvc0
+BULK=$(argument bulk bulk) # name of the port for bulk data, or hvc0
+workload="dialogue on hvc0"
 
 begin console 0003
 step "question and answer on hvc0" console_asks
-step "terminal size" console_size
+if [ "$(argument size yes)" = yes ]; then
+    step "terminal size" console_size
+    workload="$workload, terminal size"
+fi
 step "1 MiB out and back ($BULK)" console_bulk 1048576
-finish "dialogue on hvc0, terminal size, $BULK: 1 MiB out and back"
+[ "$BULK" = hvc0 ] || workload="$workload, second port"
+finish "$workload: 1 MiB out and back"
