@@ -187,17 +187,27 @@ static bool ring_flags_at(void *ctx, uint16_t idx, uint16_t *flags)
     return true;
 }
 
-#define PACKED_AVAIL_USED 0x8080U
+#define PACKED_USED 0x8000U
 
-/* A front end that knows nothing of packed bases (User-mode Linux) says 0 for a new ring: position 0
- * of a lap with counter 0. The first descriptor tells the two apart: the lap before, or the driver in
- * this one, has left a bit in it; in a new ring there is none. */
-static void ring_mend_base(struct vu_ring *ring)
+/* Whether no lap with counter 1 was ever finished: such a lap leaves the descriptor that returned its
+ * last chain behind, marked as used; in its first lap a driver marks none so. */
+static bool ring_is_new(struct vu_ring *ring)
 {
     uint16_t flags = 0;
 
-    if (ring_is_packed(ring) && ring->avail.idx == 0U && !ring->avail.wrap &&
-        ring_flags_at(ring, 0, &flags) && (flags & PACKED_AVAIL_USED) == 0U) {
+    for (uint32_t i = 0; i < ring->size; i++) {
+        if (!ring_flags_at(ring, (uint16_t)i, &flags) || (flags & PACKED_USED) != 0U) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A front end that knows nothing of packed bases (User-mode Linux) says 0 for a new ring, which is
+ * position 0 of a lap with counter 0. The ring tells the two apart. */
+static void ring_mend_base(struct vu_ring *ring)
+{
+    if (ring_is_packed(ring) && ring->avail.idx == 0U && !ring->avail.wrap && ring_is_new(ring)) {
         ring->avail.wrap = true;
         ring->used.wrap = true;
     }

@@ -150,6 +150,33 @@ static void test_vhost_understands_every_packed_base(void **state)
     }
 }
 
+/* A driver may fill a ring before it starts. */
+static void test_vhost_mends_the_base_of_a_new_ring_that_is_full(void **state)
+{
+    (void)state;
+    front_open(&f, &(struct front_options){.device = FRONT_RNG});
+    front_negotiate(&f, P_REPLY_ACK, FRONT_BASIC | FRONT_PROTOCOL | FRONT_PACKED);
+    front_give_memory(&f);
+    front_ring_new(&f, 0);
+    front_ring_num(&f, 0);
+    front_ring_base(&f, 0, 0);
+    front_ring_addr(&f, 0, 0, FRONT_NOTHING);
+    front_ring_kick(&f, 0);
+    front_ring_call(&f, 0);
+    uint16_t id[FRONT_SIZE];
+
+    for (size_t i = 0; i < FRONT_SIZE; i++) {
+        const struct test_desc table[] = {{test_mem_alloc(&f.mem, 8, 1), 8, TEST_WRITE}};
+
+        id[i] = test_ring_add(&f.ring[0], table, 1);
+    }
+    front_ring_enable(&f, 0, 1);
+    for (size_t i = 0; i < FRONT_SIZE; i++) {
+        front_expect_used(&f, 0, id[i], 8);
+    }
+    front_close(&f);
+}
+
 /* GET_VRING_BASE is answered when nothing is in flight any more. */
 static void test_vhost_stops_when_requests_in_flight_are_back(void **state)
 {
@@ -342,6 +369,7 @@ int main(void)
         TEST_BOTH(test_vhost_a_front_end_may_serve_the_control_queue_itself, NULL, NULL),
         TEST_BOTH(test_vhost_stops_at_a_base_and_goes_on_there, NULL, NULL),
         TEST_PACKED(test_vhost_understands_every_packed_base, NULL, NULL),
+        TEST_PACKED(test_vhost_mends_the_base_of_a_new_ring_that_is_full, NULL, NULL),
         TEST_BOTH(test_vhost_stops_when_requests_in_flight_are_back, NULL, NULL),
         TEST_BOTH(test_vhost_leaves_a_disabled_ring_alone, NULL, NULL),
         TEST_BOTH(test_vhost_needs_no_protocol_features, NULL, NULL),
