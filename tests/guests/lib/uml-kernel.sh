@@ -7,15 +7,6 @@ UML_PACKAGES=(build-essential flex bison bc xz-utils)
 UML_SOURCE=linux-source-6.12
 UML_DEBIAN=/usr/bin/linux.uml # of the package user-mode-linux: older, but ready-made
 
-# Linux' vhost-user front end says "start at 0" for every ring. Of a packed ring that names both wrap
-# counters as 0, which start as 1; as it is, no back end could find the first descriptor.
-uml_correct_source() {
-    local file=$1/arch/um/drivers/virtio_uml.c
-    local old='vhost_user_set_vring_base(vu_dev, index, 0)'
-    local new='vhost_user_set_vring_base(vu_dev, index, virtio_has_feature(vdev, VIRTIO_F_RING_PACKED) ? 0x80008000 : 0)'
-    sed -i "s/$old/$new/" "$file" && grep -qF "$new" "$file"
-}
-
 # Print "version sha256" of the source package.
 uml_resolve_source() {
     apt_guest apt-cache show --no-all-versions "$UML_SOURCE" 2>>"$LOG" | awk '
@@ -25,7 +16,7 @@ uml_resolve_source() {
 
 # Download version $1 with checksum $2 and unpack it into the folder $3.
 uml_fetch_source() {
-    local package=("$3/$UML_SOURCE"_*.deb)
+    local package
     (cd "$3" && apt_guest apt-get download -qq "$UML_SOURCE=$1") >>"$LOG" 2>&1 || return 1
     package=("$3/$UML_SOURCE"_*.deb)
     echo "$2  ${package[0]}" | sha256sum --check --quiet >>"$LOG" 2>&1 || return 1
@@ -52,7 +43,6 @@ uml_build() {
     mkdir -p "$work/source"
     progress "building User-mode Linux $1, some minutes"
     uml_fetch_source "$1" "$2" "$work/source" || die "no source of User-mode Linux, see $LOG"
-    uml_correct_source "$work/source" || die "virtio_uml.c of Linux $1 is not as expected"
     uml_configure "$work/source" || die "the configuration does not hold, see $LOG"
     uml_make "$work/source" linux || die "User-mode Linux does not build, see $LOG"
     strip -o "$work/linux" "$work/source/linux"
@@ -69,8 +59,7 @@ provide_uml_kernel() {
     local resolved version sum folder
     resolved=$(uml_resolve_source) || die "Debian's $UML_SOURCE was not found, see $LOG"
     read -r version sum <<<"$resolved"
-    folder=$CACHE/uml-$version-$({ echo "$sum"; cat "$HERE/uml.config"; declare -f uml_correct_source; } |
-        sha256sum | cut -c1-12)
+    folder=$CACHE/uml-$version-$({ echo "$sum"; cat "$HERE/uml.config"; } | sha256sum | cut -c1-12)
     uml_is_intact "$folder" || uml_build "$version" "$sum" "$folder"
     UML_KERNEL=$folder/linux
 }
