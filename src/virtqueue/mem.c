@@ -67,32 +67,31 @@ static bool mem_must_map(const struct avps_mem *mem)
 /*@ requires mem_is_sound(mem) && mem->region_count != 0;
   @ assigns \nothing;
   @ ensures \result <= mem->region_count;
-  @ ensures \result < mem->region_count ==> region_is_sound(mem->regions + \result);
-  @ ensures \result < mem->region_count ==> mem->regions[\result].gpa <= gpa <
-  @   mem->regions[\result].gpa + mem->regions[\result].size;
+  @ ensures \result < mem->region_count ==> row_gpa(mem->regions, \result) <= gpa <
+  @   row_gpa(mem->regions, \result) + row_size(mem->regions, \result);
   @ ensures \result == mem->region_count ==> \forall integer i; 0 <= i < mem->region_count ==>
-  @   gpa < mem->regions[i].gpa || mem->regions[i].gpa + mem->regions[i].size <= gpa; */
+  @   gpa < row_gpa(mem->regions, i) ||
+  @   row_gpa(mem->regions, i) + row_size(mem->regions, i) <= gpa; */
 static uint32_t mem_find_region(const struct avps_mem *mem, avps_gpa gpa)
 {
     uint32_t low = 0;
     uint32_t high = mem->region_count;
-    const struct avps_mem_region *last = &mem->regions[mem->last];
+    const struct avps_mem_region *last = mem_row(mem, mem->last);
 
-    /*@ assert region_is_sound(last); */
     if (u64_distance(last->gpa, gpa) < last->size) {
         return mem->last;
     }
     /*@ loop invariant 0 <= low <= high <= mem->region_count;
       @ loop invariant \forall integer i; 0 <= i < low ==>
-      @   mem->regions[i].gpa + mem->regions[i].size <= gpa;
-      @ loop invariant \forall integer i; high <= i < mem->region_count ==> gpa < mem->regions[i].gpa;
+      @   row_gpa(mem->regions, i) + row_size(mem->regions, i) <= gpa;
+      @ loop invariant \forall integer i; high <= i < mem->region_count ==>
+      @   gpa < row_gpa(mem->regions, i);
       @ loop assigns low, high;
       @ loop variant high - low; */
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2U;
-        const struct avps_mem_region *region = &mem->regions[middle];
+        const struct avps_mem_region *region = mem_row(mem, middle);
 
-        /*@ assert region_is_sound(region); */
         if (gpa < region->gpa) {
             high = middle;
         } else if (gpa - region->gpa >= region->size) {
@@ -118,7 +117,7 @@ static enum avps_status mem_translate_region(struct avps_mem *mem, avps_gpa gpa,
     if (index >= mem->region_count) {
         return AVPS_E_GUEST_ADDR;
     }
-    const struct avps_mem_region *region = &mem->regions[index];
+    const struct avps_mem_region *region = mem_row(mem, index);
     const uint64_t off = gpa - region->gpa;
 
     if (!access_is_granted(region->access, (uint32_t)access)) {
@@ -167,12 +166,14 @@ struct mem_window avps_mem_window(struct avps_mem *mem, avps_gpa gpa, enum avps_
     const uint32_t index = mem_find_region(mem, gpa);
     struct mem_window window = {0, 0, NULL};
 
-    if (index < mem->region_count &&
-        access_is_granted(mem->regions[index].access, (uint32_t)access)) {
+    if (index >= mem->region_count) {
+        return window;
+    }
+    const struct avps_mem_region *region = mem_row(mem, index);
+
+    if (access_is_granted(region->access, (uint32_t)access)) {
+        window = (struct mem_window){region->gpa, region->size, region->host};
         mem->last = index;
-        window.gpa = mem->regions[index].gpa;
-        window.size = mem->regions[index].size;
-        window.host = mem->regions[index].host;
     }
     return window;
 }

@@ -189,10 +189,48 @@ AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_c
 
 /* ---- chains ---- */
 
-/* [packed-1.1] */
-/*@ requires packed_is_sound(vq) && chain_is_apart(chain, vq);
-  @ assigns *chain, vq->avail_idx, vq->avail_wrap;
-  @ assigns vq->slots_in_flight, vq->mem->last;
+/*@ requires packed_is_sound(vq) && slots <= vq->size - vq->slots_in_flight;
+  @ assigns vq->avail_idx, vq->avail_wrap, vq->slots_in_flight;
+  @ ensures packed_is_sound(vq) && vq->avail_idx == (\old(vq->avail_idx) + slots) % vq->size;
+  @ ensures vq->slots_in_flight == \old(vq->slots_in_flight) + slots; */
+AVPS_INLINE void packed_move(struct avps_vq *vq, uint32_t slots)
+{
+    const struct packed_pos pos = {vq->avail_idx, vq->avail_wrap};
+    const struct packed_pos next = packed_advance(vq, pos, slots);
+
+    vq->avail_idx = next.idx;
+    vq->avail_wrap = next.wrap;
+    vq->slots_in_flight = (uint16_t)(vq->slots_in_flight + slots);
+}
+
+/* The walk has succeeded: the position moves past the chain. The queue's fields are written before
+ * the chain's, for the sake of the proofs. */
+/*@ requires packed_is_sound(vq) && chain_is_apart(chain, vq) && walk_is_sound(chain, walk);
+  @ requires \separated(walk, vq, vq->mem) && chain->slots <= vq->size - vq->slots_in_flight;
+  @ assigns chain->readable_segs, chain->writable_segs, chain->readable_len, chain->writable_len;
+  @ assigns chain->written, chain->read_seg, chain->read_off, chain->write_seg, chain->write_off;
+  @ assigns chain->tail_len, chain->mapped;
+  @ assigns vq->avail_idx, vq->avail_wrap, vq->slots_in_flight;
+  @ ensures packed_is_sound(vq) && chain_is_apart(chain, vq) && chain_is_sound(chain);
+  @ ensures vq->avail_idx == (\old(vq->avail_idx) + chain->slots) % vq->size;
+  @ ensures vq->slots_in_flight == \old(vq->slots_in_flight) + chain->slots; */
+AVPS_INLINE void packed_take(struct avps_vq *vq, struct avps_chain *chain,
+                             const struct chain_walk *walk)
+{
+    packed_move(vq, chain->slots);
+    /*@ assert chain_is_apart(chain, vq) && walk_is_sound(chain, walk); */
+    chain_finish(chain, walk);
+    /*@ assert mem_is_sound(vq->mem); */
+    /*@ assert area_is_sound(&vq->desc) && area_is_sound(&vq->driver); */
+    /*@ assert area_is_sound(&vq->device) && vq_is_sound(vq); */
+}
+
+/* [packed-1.1] Walk, check, take. `walk`, empty, is scratch as in split_pop. */
+/*@ requires packed_is_sound(vq) && walk_is_ready(vq, chain, walk);
+  @ assigns chain->readable_segs, chain->writable_segs, chain->readable_len, chain->writable_len;
+  @ assigns chain->written, chain->read_seg, chain->read_off, chain->write_seg, chain->write_off;
+  @ assigns chain->tail_len, chain->mapped, chain->id, chain->slots;
+  @ assigns *walk, vq->avail_idx, vq->avail_wrap, vq->slots_in_flight, vq->mem->last;
   @ ensures packed_is_sound(vq) && chain_is_apart(chain, vq);
   @ ensures \result != AVPS_OK ==> vq->avail_idx == \old(vq->avail_idx);
   @ ensures \result != AVPS_OK ==> vq->slots_in_flight == \old(vq->slots_in_flight);
@@ -200,24 +238,21 @@ AVPS_INLINE enum avps_status packed_walk(const struct avps_vq *vq, struct avps_c
   @ ensures \result == AVPS_OK ==> chain->slots >= 1 &&
   @   vq->slots_in_flight == \old(vq->slots_in_flight) + chain->slots;
   @ ensures \result == AVPS_OK ==> chain_is_sound(chain) && chain->id < vq->size; */
-AVPS_INLINE enum avps_status packed_pop(struct avps_vq *vq, struct avps_chain *chain)
+AVPS_INLINE enum avps_status packed_pop(struct avps_vq *vq, struct avps_chain *chain,
+                                        struct chain_walk *walk)
 {
     const struct packed_pos pos = {vq->avail_idx, vq->avail_wrap};
+    const enum avps_status status = packed_walk(vq, chain, walk, pos);
 
-    struct chain_walk walk = {0, 0, 0, 0};
-    const enum avps_status status = packed_walk(vq, chain, &walk, pos);
-
+    /*@ assert packed_is_sound(vq); */
+    /*@ assert chain_is_apart(chain, vq); */
     if (AVPS_UNLIKELY(status != AVPS_OK)) {
         return status;
     }
     if (AVPS_UNLIKELY(chain->id >= vq->size || vq_is_busy(vq, chain->id))) {
         return AVPS_E_GUEST_DESC; /* I10, I26 */
     }
-    chain_finish(chain, &walk);
-    const struct packed_pos next = packed_advance(vq, pos, chain->slots);
-    vq->avail_idx = next.idx;
-    vq->avail_wrap = next.wrap;
-    vq->slots_in_flight = (uint16_t)(vq->slots_in_flight + chain->slots);
+    packed_take(vq, chain, walk);
     return AVPS_OK;
 }
 
@@ -227,7 +262,9 @@ enum avps_status avps_packed_pop(struct avps_vq *vq, struct avps_chain *chains, 
     enum avps_status status = AVPS_OK;
 
     for (*count = 0; *count < max; (*count)++) {
-        status = packed_pop(vq, &chains[*count]);
+        struct chain_walk walk = {0, 0, 0, 0};
+
+        status = packed_pop(vq, &chains[*count], &walk);
         if (AVPS_LIKELY(status == AVPS_OK)) {
             status = vq_take(vq, &chains[*count], avps_packed_unpop);
         }

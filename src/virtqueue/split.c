@@ -152,18 +152,14 @@ AVPS_INLINE enum avps_status split_walk(const struct avps_vq *vq, struct avps_ch
 
 /* ---- chains ---- */
 
-/*@ requires split_is_sound(vq) && chain_is_apart(chain, vq);
-  @ assigns *chain, vq->avail_seen, vq->avail_idx, vq->mem->last;
-  @ ensures split_is_sound(vq) && chain_is_apart(chain, vq);
-  @ ensures \result != AVPS_OK ==> vq->avail_idx == \old(vq->avail_idx);
-  @ ensures \result == AVPS_OK ==> vq->avail_idx == (\old(vq->avail_idx) + 1) % 65536;
-  @ ensures \result == AVPS_OK ==> split_pending(vq) + vq->in_flight < vq->size;
-  @ ensures \result == AVPS_OK ==> chain_is_sound(chain) && chain->id < vq->size; */
-AVPS_INLINE enum avps_status split_pop(struct avps_vq *vq, struct avps_chain *chain)
+/* The head of the next chain. */
+/*@ requires split_is_sound(vq) && \valid(head) && \separated(head, vq, vq->mem);
+  @ assigns *head, vq->avail_seen, vq->mem->last;
+  @ ensures split_is_sound(vq);
+  @ ensures \result == AVPS_OK ==> split_pending(vq) >= 1 && *head < vq->size; */
+AVPS_INLINE enum avps_status split_next_head(struct avps_vq *vq, uint16_t *head)
 {
-    struct chain_walk walk = {0, 0, 0, 0};
     enum avps_status status = AVPS_OK;
-    uint16_t head = 0;
 
     if (vq->avail_seen == vq->avail_idx) {
         status = split_refresh(vq);
@@ -171,22 +167,77 @@ AVPS_INLINE enum avps_status split_pop(struct avps_vq *vq, struct avps_chain *ch
             return status;
         }
     }
-    status = ring_load16(vq, &vq->driver, AVAIL_RING + 2U * split_slot(vq, vq->avail_idx), &head);
+    status = ring_load16(vq, &vq->driver, AVAIL_RING + 2U * split_slot(vq, vq->avail_idx), head);
+    /*@ assert split_is_sound(vq); */
     if (AVPS_UNLIKELY(status != AVPS_OK)) {
         return status;
     }
-    if (head >= vq->size || vq_is_busy(vq, head)) {
-        return AVPS_E_GUEST_DESC; /* I5, I10 */
-    }
-    status = split_walk(vq, chain, &walk, head);
-    if (AVPS_UNLIKELY(status != AVPS_OK)) {
-        return status;
-    }
-    chain_finish(chain, &walk);
+    return *head < vq->size && !vq_is_busy(vq, *head) ? AVPS_OK : AVPS_E_GUEST_DESC; /* I5, I10 */
+}
+
+/*@ requires split_is_sound(vq) && split_pending(vq) >= 1;
+  @ assigns vq->avail_idx;
+  @ ensures split_is_sound(vq) && vq->avail_idx == (\old(vq->avail_idx) + 1) % 65536;
+  @ ensures split_pending(vq) == \old(split_pending(vq)) - 1; */
+AVPS_INLINE void split_advance(struct avps_vq *vq)
+{
+    vq->avail_idx = (uint16_t)((vq->avail_idx + 1U) & 0xffffU);
+}
+
+/* Take what was found. */
+/*@ requires split_is_sound(vq) && chain_is_apart(chain, vq) && walk_is_sound(chain, walk);
+  @ requires \separated(walk, vq, vq->mem) && split_pending(vq) >= 1 && head < vq->size;
+  @ assigns chain->readable_segs, chain->writable_segs, chain->readable_len, chain->writable_len;
+  @ assigns chain->written, chain->read_seg, chain->read_off, chain->write_seg, chain->write_off;
+  @ assigns chain->tail_len, chain->mapped, chain->id, chain->slots, vq->avail_idx;
+  @ ensures split_is_sound(vq) && chain_is_apart(chain, vq);
+  @ ensures vq->avail_idx == (\old(vq->avail_idx) + 1) % 65536;
+  @ ensures split_pending(vq) + vq->in_flight < vq->size;
+  @ ensures chain_is_sound(chain) && chain->id == head; */
+AVPS_INLINE void split_take(struct avps_vq *vq, struct avps_chain *chain,
+                            const struct chain_walk *walk, uint16_t head)
+{
+    split_advance(vq);
+    /*@ ghost Moved:; */
     chain->id = head;
     chain->slots = 1;
-    vq->avail_idx = (uint16_t)((vq->avail_idx + 1U) & 0xffffU);
-    return AVPS_OK;
+    chain_finish(chain, walk);
+    /*@ assert vq->avail_idx == \at(vq->avail_idx, Moved); */
+    /*@ assert vq->avail_seen == \at(vq->avail_seen, Moved); */
+    /*@ assert split_pending(vq) == \at(split_pending(vq), Moved); */
+    /*@ assert mem_is_sound(vq->mem); */
+    /*@ assert area_is_sound(&vq->desc) && area_is_sound(&vq->driver); */
+    /*@ assert area_is_sound(&vq->device) && vq_is_sound(vq); */
+}
+
+/* Find, walk, take. `walk`, empty, and `head` are scratch: the proofs go better without locals whose
+ * address is taken. */
+/*@ requires split_is_sound(vq) && walk_is_ready(vq, chain, walk) && \valid(head);
+  @ requires \separated(head, walk, vq, vq->mem) && \separated(head, chain);
+  @ assigns chain->readable_segs, chain->writable_segs, chain->readable_len, chain->writable_len;
+  @ assigns chain->written, chain->read_seg, chain->read_off, chain->write_seg, chain->write_off;
+  @ assigns chain->tail_len, chain->mapped, chain->id, chain->slots;
+  @ assigns *walk, *head, vq->avail_seen, vq->avail_idx, vq->mem->last;
+  @ ensures split_is_sound(vq) && chain_is_apart(chain, vq);
+  @ ensures \result != AVPS_OK ==> vq->avail_idx == \old(vq->avail_idx);
+  @ ensures \result == AVPS_OK ==> vq->avail_idx == (\old(vq->avail_idx) + 1) % 65536;
+  @ ensures \result == AVPS_OK ==> split_pending(vq) + vq->in_flight < vq->size;
+  @ ensures \result == AVPS_OK ==> chain_is_sound(chain) && chain->id < vq->size; */
+AVPS_INLINE enum avps_status split_pop(struct avps_vq *vq, struct avps_chain *chain,
+                                       struct chain_walk *walk, uint16_t *head)
+{
+    enum avps_status status = split_next_head(vq, head);
+
+    if (AVPS_UNLIKELY(status != AVPS_OK)) {
+        return status;
+    }
+    /*@ assert walk_is_ready(vq, chain, walk); */
+    status = split_walk(vq, chain, walk, *head);
+    /*@ assert split_is_sound(vq); */
+    if (AVPS_LIKELY(status == AVPS_OK)) {
+        split_take(vq, chain, walk, *head);
+    }
+    return status;
 }
 
 enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chains, uint32_t max,
@@ -195,7 +246,10 @@ enum avps_status avps_split_pop(struct avps_vq *vq, struct avps_chain *chains, u
     enum avps_status status = AVPS_OK;
 
     for (*count = 0; *count < max; (*count)++) {
-        status = split_pop(vq, &chains[*count]);
+        struct chain_walk walk = {0, 0, 0, 0};
+        uint16_t head = 0;
+
+        status = split_pop(vq, &chains[*count], &walk, &head);
         if (AVPS_LIKELY(status == AVPS_OK)) {
             status = vq_take(vq, &chains[*count], avps_split_unpop);
         }

@@ -501,21 +501,31 @@ AVPS_INLINE bool access_is_granted(uint32_t have, uint32_t want)
     return (have & want) == want;
 }
 
+/* Row `i` of the region table. */
+/*@ requires mem_is_sound(mem) && i < mem->region_count;
+  @ assigns \nothing;
+  @ ensures \result == mem->regions + i && row_is_read(mem->regions, i);
+  @ ensures row_is_sound(mem->regions, i); */
+AVPS_INLINE const struct avps_mem_region *mem_row(const struct avps_mem *mem, uint32_t i)
+{
+    /*@ admit row_is_read(mem->regions, i); */ /* the table is const and outlives the handle */
+    return &mem->regions[i];
+}
+
 /* Whether the region that was hit last holds the range. */
 /*@ requires mem_is_sound(mem) && (access == 1 || access == 2);
   @ assigns \nothing;
   @ ensures \result ==> mem->region_count != 0 && len >= 1 && gpa + len <= UINT64_MAX + 1;
-  @ ensures \result ==> mem->regions[mem->last].gpa <= gpa && \valid_read(mem->regions + mem->last);
-  @ ensures \result ==> guest_range(mem->regions[mem->last].host +
-  @   (gpa - mem->regions[mem->last].gpa), gpa, len, access); */
+  @ ensures \result ==> row_gpa(mem->regions, mem->last) <= gpa;
+  @ ensures \result ==> guest_range(row_host(mem->regions, mem->last) +
+  @   (gpa - row_gpa(mem->regions, mem->last)), gpa, len, access); */
 AVPS_INLINE bool mem_hits(const struct avps_mem *mem, avps_gpa gpa, uint32_t len,
                           enum avps_access access)
 {
     if (AVPS_UNLIKELY(mem->region_count == 0U)) {
         return false;
     }
-    const struct avps_mem_region *region = &mem->regions[mem->last];
-    /*@ assert region_is_sound(region); */
+    const struct avps_mem_region *region = mem_row(mem, mem->last);
     const uint64_t off = u64_distance(region->gpa, gpa);
     /*@ assert off < region->size ==> region->gpa <= gpa && off == gpa - region->gpa; */
 
@@ -540,7 +550,7 @@ AVPS_INLINE enum avps_status chain_add_range(struct avps_chain *chain, struct av
                                              enum avps_access access)
 {
     if (AVPS_LIKELY(*segs < chain->seg_cap && mem_hits(mem, gpa, len, access))) {
-        const struct avps_mem_region *region = &mem->regions[mem->last];
+        const struct avps_mem_region *region = mem_row(mem, mem->last);
 
         chain_put(chain, *segs, region->host + (gpa - region->gpa), gpa, len);
         (*segs)++;

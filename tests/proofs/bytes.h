@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*@ axiomatic shifts {
-      // What << and & mean, where WP keeps it from the provers.
+#include "bits.h"
+
+/*@ axiomatic shifts { // likewise
       axiom shift_32: \forall integer x; (x << 32) == x * 0x100000000;
-      axiom and_range: \forall integer x, y; 0 <= y ==> 0 <= (x & y) <= y;
     } */
 
 /*@ requires \valid(dst + (0 .. n - 1)) && \valid_read(src + (0 .. n - 1));

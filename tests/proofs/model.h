@@ -5,6 +5,7 @@
 #define AVPS_PROOF_MODEL_H
 
 #include "avps/vq.h"
+#include "bits.h"
 
 /*@ axiomatic guest_memory {
       // The host sees the guest bytes [gpa, gpa + len) at `ptr`; devices may access them so.
@@ -18,43 +19,38 @@
       axiom guest_not_null:
         \forall uint8_t *p, integer gpa, len, access;
           guest_range(p, gpa, len, access) && 0 < len ==> p != \null;
-
-      axiom guest_valid{L}:
-        \forall uint8_t *p, integer gpa, len, access;
-          guest_range(p, gpa, len, access) ==> \valid(p + (0 .. len - 1));
     } */
-
-/*@ axiomatic bits {
-      // A lemma of WP's own library (uint_land_range) that it keeps from the provers.
-      axiom land_range: \forall integer x, y; 0 <= x ==> 0 <= (x & y) <= x;
-      axiom land_range_2: \forall integer x, y; 0 <= y ==> 0 <= (x & y) <= y;
-      axiom land_low_16: \forall integer x; 0 <= x ==> (x & 0xffff) == x % 0x10000;
-    } */
-
-/*@ predicate region_is_sound(struct avps_mem_region *r) =
-      \valid_read(r) &&
-      1 <= r->size && r->gpa + r->size <= UINT64_MAX + 1 && 1 <= r->access <= 3 &&
-      r->host != \null &&
-      (r->access != 2 ==> guest_range(r->host, r->gpa, r->size, 1)) &&
-      (r->access != 1 ==> guest_range(r->host, r->gpa, r->size, 2)) &&
-      (r->access == 3 ==> guest_range(r->host, r->gpa, r->size, 3));
- */
 
 /*@ axiomatic region_table {
-      // A table that avps_mem_init_regions accepted: every row is sound and they are sorted. It is
-      // const and borrowed: no write of the library reaches it, so this holds at any time.
-      predicate table_is_sound(struct avps_mem_region *rows, integer count);
+      // The rows of a region table as avps_mem_init_regions found them. The table is const and
+      // borrowed, so they are functions of the table and not of the memory's state. That memory
+      // still says the same is admitted in one place: mem_row in src/virtqueue.
+      logic integer row_gpa(struct avps_mem_region *rows, integer i);
+      logic integer row_size(struct avps_mem_region *rows, integer i);
+      logic integer row_access(struct avps_mem_region *rows, integer i);
+      logic uint8_t *row_host(struct avps_mem_region *rows, integer i);
+    }
 
-      axiom table_rows{L}:
-        \forall struct avps_mem_region *rows, integer count, i;
-          table_is_sound(rows, count) && 0 <= i < count ==>
-            region_is_sound(rows + i);
+    predicate row_is_sound(struct avps_mem_region *rows, integer i) =
+      1 <= row_size(rows, i) && 0 <= row_gpa(rows, i) &&
+      row_gpa(rows, i) + row_size(rows, i) <= UINT64_MAX + 1 &&
+      1 <= row_access(rows, i) <= 3 && row_host(rows, i) != \null &&
+      (row_access(rows, i) != 2 ==> guest_range(row_host(rows, i), row_gpa(rows, i), row_size(rows, i), 1)) &&
+      (row_access(rows, i) != 1 ==> guest_range(row_host(rows, i), row_gpa(rows, i), row_size(rows, i), 2)) &&
+      (row_access(rows, i) == 3 ==> guest_range(row_host(rows, i), row_gpa(rows, i), row_size(rows, i), 3));
 
-      axiom table_order{L}:
-        \forall struct avps_mem_region *rows, integer count, i, j;
-          table_is_sound(rows, count) && 0 <= i < j < count ==>
-            rows[i].gpa + rows[i].size <= rows[j].gpa;
-    } */
+    // A table that avps_mem_init_regions accepted: every row is sound and they are sorted.
+    predicate table_is_sound(struct avps_mem_region *rows, integer count) =
+      (\forall integer i; 0 <= i < count ==> row_is_sound(rows, i)) &&
+      (\forall integer i, j; 0 <= i < j < count ==>
+        row_gpa(rows, i) + row_size(rows, i) <= row_gpa(rows, j));
+
+    // Memory holds row `i` as it was accepted.
+    predicate row_is_read(struct avps_mem_region *rows, integer i) =
+      \valid_read(rows + i) && rows[i].gpa == row_gpa(rows, i) &&
+      rows[i].size == row_size(rows, i) && rows[i].access == row_access(rows, i) &&
+      rows[i].host == row_host(rows, i);
+ */
 
 /*@ predicate mem_is_sound(struct avps_mem *m) =
       \valid(m) && m->region_count <= 0x80000000 &&
