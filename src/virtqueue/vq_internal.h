@@ -245,7 +245,7 @@ AVPS_INLINE void virtq_desc_decode(struct virtq_desc *desc, uint64_t addr, uint6
     desc->addr = addr;
     desc->len = (uint32_t)(rest & 0xffffffffU);
     desc->flags = (uint16_t)(rest >> 32 & 0xffffU);
-    desc->next = (uint16_t)(rest >> 48);
+    desc->next = (uint16_t)(rest >> 48 & 0xffffU);
 }
 
 /*@ requires \valid(at + (0 .. 15)) && \valid(desc);
