@@ -58,6 +58,31 @@ class Rows(unittest.TestCase):
         self.assertNotEqual(verdict("expect_no_complaint", said), 0)
 
 
+class Choice(unittest.TestCase):
+    def choose(self, patterns, uml="own"):
+        script = f'. "{HERE}/lib/cases.sh"; UML={uml}; case_choose "$1"'
+        command = ["bash", "-c", script, "bash", patterns]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)
+        return done.stdout.split()
+
+    def test_a_star_is_every_case_also_where_files_are(self):
+        everything = self.choose("*")
+        self.assertIn("uml-disk-split", everything)
+        self.assertIn("reconnect-packed", everything)
+        self.assertEqual(len(everything), len(set(everything)))
+
+    def test_several_patterns_choose_in_the_order_of_the_table(self):
+        self.assertEqual(self.choose("front-end,uml-disk-*"),
+                         ["uml-disk-split", "uml-disk-packed", "front-end"])
+
+    def test_a_word_that_fits_nothing_chooses_nothing(self):
+        self.assertEqual(self.choose("disk"), [])
+
+    def test_the_ready_made_kernel_leaves_out_what_it_cannot(self):
+        left_out = set(self.choose("*")) - set(self.choose("*", "debian"))
+        self.assertEqual(left_out, {"uml-entropy-split", "uml-entropy-packed", "uml-all-packed"})
+
+
 class Numbers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

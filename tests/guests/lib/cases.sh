@@ -31,16 +31,17 @@ front-end|240|front_end pci packed|the front end is killed under load; the next 
 
 case_field() { awk -F'|' -v name="$1" -v field="$2" '$1 == name { print $field }' <<<"$CASES"; }
 case_names() {
-    awk -F'|' -v uml="$UML" 'NF > 1 && !(uml == "debian" && $1 ~ /^uml.*entropy/) { print $1 }' <<<"$CASES"
+    awk -F'|' -v uml="$UML" 'NF > 1 && !(uml == "debian" && $1 ~ /^uml-(entropy|all)/) { print $1 }' <<<"$CASES"
 }
 case_list() { awk -F'|' 'NF > 1 { printf "%-20s %s\n", $1, $4 }' <<<"$CASES"; }
 case_limit() { case_field "$1" 2; }
 
 # Names that fit one of the comma-separated patterns.
 case_choose() {
-    local name pattern
+    local name pattern patterns
+    IFS=, read -ra patterns <<<"$1"
     for name in $(case_names); do
-        for pattern in ${1//,/ }; do
+        for pattern in "${patterns[@]}"; do
             # shellcheck disable=SC2053 # a pattern is wanted
             [[ $name == $pattern ]] && echo "$name" && break
         done
