@@ -60,6 +60,9 @@ provide_uml_kernel() {
     resolved=$(uml_resolve_source) || die "Debian's $UML_SOURCE was not found, see $LOG"
     read -r version sum <<<"$resolved"
     folder=$CACHE/uml-$version-$({ echo "$sum"; cat "$HERE/uml.config"; } | sha256sum | cut -c1-12)
-    uml_is_intact "$folder" || uml_build "$version" "$sum" "$folder"
+    { # another run may be building it: wait, and take what it made
+        flock 9
+        uml_is_intact "$folder" || uml_build "$version" "$sum" "$folder"
+    } 9>"$folder.lock"
     UML_KERNEL=$folder/linux
 }
