@@ -696,7 +696,7 @@ static void test_block_says_what_is_wrong_with_a_file(void **state)
     assert_refused(t, AVPS_E_IO, "does not exist: create it");
     t->open.path = t->box.folder;
     assert_refused(t, AVPS_E_PARAM, "neither a file nor a block device");
-    t->open.path = "/dev/null";
+    t->open.path = "/dev/zero";
     assert_refused(t, AVPS_E_PARAM, "neither a file nor a block device");
     t->open.path = t->path;
     assert_int_equal(truncate(t->path, 1000), 0);
