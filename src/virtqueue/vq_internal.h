@@ -433,7 +433,7 @@ struct chain_walk {
     \valid(w) && \separated(w, c) &&
     w->readable_segs <= w->segs <= c->seg_cap &&
     w->readable_len + w->writable_len <= UINT32_MAX &&
-    (w->writable_len == 0 ==> w->readable_segs == w->segs);
+    (w->writable_len == 0 <==> w->readable_segs == w->segs);
 
   predicate walk_is_ready(struct avps_vq *q, struct avps_chain *c, struct chain_walk *w) =
     chain_is_apart(c, q) && walk_is_sound(c, w) && \separated(w, q, q->mem);
