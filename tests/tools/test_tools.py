@@ -78,7 +78,9 @@ class Graph(unittest.TestCase):
 
     def build(self, *edges):
         """A graph of functions a (16 bytes), b (32) and leaf (64) with these edges."""
-        folder = Path(tempfile.mkdtemp())
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        folder = Path(holder.name)
         (folder / "src").mkdir()
         (folder / "include").mkdir()
         source = folder / "src" / "x.c"
