@@ -96,17 +96,3 @@ build_initramfs() {
     done
     (cd "$TREE" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | gzip -1n >"$INITRAMFS"
 }
-
-build_hypervisor() {
-    progress "building libavps and the hypervisor"
-    # A build folder of another source tree would be refused.
-    grep -qs "^CMAKE_HOME_DIRECTORY:INTERNAL=$HERE/baremetal-hypervisor$" \
-        "$BUILD/hypervisor/CMakeCache.txt" || rm -rf "$BUILD/hypervisor"
-    cmake -S "$HERE/baremetal-hypervisor" -B "$BUILD/hypervisor" -G Ninja \
-        --toolchain "$ROOT/cmake/toolchains/aarch64-freestanding.cmake" \
-        -DCMAKE_BUILD_TYPE=Release -DAVPS_LIBFDT_INCLUDE="$GUEST_ROOT/usr/include" \
-        -DAVPS_LIBFDT_LIBRARY="$(find "$GUEST_ROOT/usr/lib" -name libfdt.a)" >>"$LOG" 2>&1 &&
-        cmake --build "$BUILD/hypervisor" --target hypervisor --parallel "$(nproc)" >>"$LOG" 2>&1 ||
-        die "the hypervisor does not build, see $LOG"
-    HYPERVISOR=$BUILD/hypervisor/hypervisor.elf
-}

@@ -39,8 +39,10 @@ install_host_packages() {
 apt_guest() {
     local tool=$1 state=$CACHE/apt/$GUEST_ARCH
     shift
+    mkdir -p "$state"/{state,lists/partial,cache/archives/partial}
+    : >"$state/status" # no package is installed
     timeout 240 "$tool" -o Dir::State="$state/state" -o Dir::State::lists="$state/lists" \
-        -o Dir::State::status=/dev/null -o Dir::Cache="$state/cache" \
+        -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
         -o APT::Architecture=$GUEST_ARCH -o APT::Architectures::=$GUEST_ARCH -o Acquire::Languages=none \
         -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Retries=3 \
         -o Acquire::http::Timeout=30 "$@"
@@ -55,7 +57,6 @@ kernel_behind() {
 # Write "package version sha256" lines to $1, the kernel first.
 resolve_packages() {
     local meta kernel=''
-    mkdir -p "$CACHE/apt/$GUEST_ARCH"/{state,lists/partial,cache/archives/partial}
     progress "looking up the $GUEST_ARCH packages"
     apt_guest apt-get update -qq >>"$LOG" 2>&1 || true # judged by what can be found afterwards
     for meta in "linux-image-6.12-cloud-$GUEST_ARCH" "linux-image-6.12-$GUEST_ARCH"; do
