@@ -3,7 +3,6 @@
  * running -> ending -> main. */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,25 +12,17 @@
 
 #define PROGRAM_PATIENCE UINT64_C(10000000000) /* ns for requests in flight at the end */
 
-static const struct device_kind *const kinds[] = {&blk_kind, &net_kind, &console_kind, &rng_kind};
-static const size_t kind_count = sizeof kinds / sizeof kinds[0];
-
 /* ---- log ---- */
 
-void program_say(const struct program *program, enum program_log level, const char *format, ...)
+static void program_say(void *ctx, enum host_log level, const char *line)
 {
-    char text[512];
-    va_list values;
+    const struct program *program = ctx;
 
     if (level > program->log) {
         return;
     }
-    va_start(values, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is just above */
-    (void)vsnprintf(text, sizeof text, format, values);
-    va_end(values);
     /* a terminal may be in raw mode */
-    (void)fprintf(stderr, PROGRAM_NAME ": %s%s", text, isatty(STDERR_FILENO) ? "\r\n" : "\n");
+    (void)fprintf(stderr, PROGRAM_NAME ": %s%s", line, isatty(STDERR_FILENO) ? "\r\n" : "\n");
 }
 
 /* ---- help ---- */
@@ -72,8 +63,9 @@ static const size_t global_row_count = sizeof global_rows / sizeof global_rows[0
 
 static void print_list(void)
 {
-    for (size_t i = 0; i < kind_count; i++) {
-        (void)printf("%-8s %2u  %s\n", kinds[i]->name, kinds[i]->id, kinds[i]->summary);
+    for (size_t i = 0; i < host_kind_count; i++) {
+        (void)printf("%-8s %2u  %s\n", host_kinds[i]->name, host_kinds[i]->id,
+                     host_kinds[i]->summary);
     }
 }
 
@@ -87,13 +79,14 @@ static void print_help(void)
     options_help(stdout, global_rows, global_row_count);
 }
 
-static void print_kind_help(const struct device_kind *kind)
+static void print_kind_help(const struct host_kind *kind)
 {
     (void)printf("usage: " PROGRAM_NAME " %s --socket PATH OPTION...\n%s (virtio device %u)\n\n",
                  kind->name, kind->summary, kind->id);
     options_help(stdout, kind->rows, kind->row_count);
     (void)puts("\nas for every device:");
     options_help(stdout, device_rows, device_row_count);
+    options_help(stdout, host_device_rows, host_device_row_count);
     (void)puts("\nof the program:");
     options_help(stdout, global_rows, global_row_count);
 }
@@ -121,7 +114,7 @@ static bool set_log(struct program *program, const char *level)
 
     for (int i = LOG_NONE; i <= LOG_INFO; i++) {
         if (strcmp(level, names[i]) == 0) {
-            program->log = (enum program_log)i;
+            program->log = (enum host_log)i;
             return true;
         }
     }
@@ -149,16 +142,6 @@ static enum command apply_globals(struct program *program, const struct global_o
     return COMMAND_RUN;
 }
 
-static const struct device_kind *find_kind(const char *name)
-{
-    for (size_t i = 0; i < kind_count; i++) {
-        if (strcmp(kinds[i]->name, name) == 0) {
-            return kinds[i];
-        }
-    }
-    return NULL;
-}
-
 /* Whether --help is among a device's arguments: then nothing else matters. */
 static bool wants_help(char *const *arguments, size_t count)
 {
@@ -173,7 +156,7 @@ static bool wants_help(char *const *arguments, size_t count)
 /* One device: its name, then its options. */
 static enum command command_device(struct program *program, char *const *arguments, size_t count)
 {
-    const struct device_kind *kind = find_kind(arguments[0]);
+    const struct host_kind *kind = host_kind_find(arguments[0]);
     struct option_line line;
 
     if (kind == NULL) {
@@ -184,7 +167,7 @@ static enum command command_device(struct program *program, char *const *argumen
         print_kind_help(kind);
         return COMMAND_DONE;
     }
-    if (program->device_count == PROGRAM_DEVICES) {
+    if (program->device_count == HOST_DEVICES) {
         return command_wrong("", "there are too many devices for one program");
     }
     struct device *device = device_new(program, kind);
@@ -192,12 +175,14 @@ static enum command command_device(struct program *program, char *const *argumen
         return command_wrong(kind->name, "not enough memory");
     }
     program->devices[program->device_count++] = device;
-    struct option_group groups[] = {device->given, device->common, program->globals};
-    const bool is_well = options_parse(groups, 3, arguments + 1, count - 1U, &line);
+    struct option_group groups[] = {device->host->given, device->host->common, device->served,
+                                    program->globals};
+    const bool is_well = options_parse(groups, 4, arguments + 1, count - 1U, &line);
 
-    device->given = groups[0];
-    device->common = groups[1];
-    program->globals = groups[2];
+    device->host->given = groups[0];
+    device->host->common = groups[1];
+    device->served = groups[2];
+    program->globals = groups[3];
     return is_well ? COMMAND_RUN : command_wrong(kind->name, line.text);
 }
 
@@ -271,7 +256,7 @@ static bool program_start(struct program *program)
         struct avps_posix_error error = {{0}};
 
         if (device_start(program->devices[i], &error) != AVPS_OK) {
-            (void)fprintf(stderr, PROGRAM_NAME ": %s: %s\n", program->devices[i]->kind->name,
+            (void)fprintf(stderr, PROGRAM_NAME ": %s: %s\n", program->devices[i]->host->kind->name,
                           error.text);
             return false;
         }
@@ -282,8 +267,8 @@ static bool program_start(struct program *program)
 static void program_each(struct program *program, bool reload)
 {
     for (uint32_t i = 0; i < program->device_count; i++) {
-        struct device *device = program->devices[i];
-        void (*call)(struct device *) = reload ? device->kind->reload : device->kind->resized;
+        struct host_device *device = program->devices[i]->host;
+        void (*call)(struct host_device *) = reload ? device->kind->reload : device->kind->resized;
 
         if (call != NULL) {
             call(device);
@@ -328,6 +313,11 @@ void program_stop(struct program *program)
     }
 }
 
+static void program_stop_asked(void *ctx)
+{
+    program_stop(ctx);
+}
+
 static bool program_init(struct program *program)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGWINCH};
@@ -349,7 +339,7 @@ static int program_run(struct program *program)
         return EXIT_START;
     }
     if (avps_posix_loop_run(&program->loop) != AVPS_OK) {
-        program_say(program, LOG_ERROR, "cannot wait for events: %s", strerror(errno));
+        host_say(&program->host, LOG_ERROR, "cannot wait for events: %s", strerror(errno));
         return EXIT_RUN;
     }
     return EXIT_WELL;
@@ -361,8 +351,8 @@ static int program_run(struct program *program)
  * it is. */
 static void program_give_up(const struct program *program)
 {
-    program_say(program, LOG_ERROR,
-                "requests are still in flight after 10 seconds: ending without them");
+    host_say(&program->host, LOG_ERROR,
+             "requests are still in flight after 10 seconds: ending without them");
     _exit(EXIT_RUN);
 }
 
@@ -376,7 +366,7 @@ static int program_end(struct program *program, int status)
             status = EXIT_RUN;
         }
     }
-    net_switches_free(program);
+    host_switches_free(&program->host);
     avps_posix_signals_free(&program->signals);
     avps_posix_loop_free(&program->loop);
     return status;
@@ -387,6 +377,8 @@ static int program_end(struct program *program, int status)
 int main(int argc, char **argv)
 {
     static struct program program = {.log = LOG_INFO};
+
+    program.host = (struct host){.say = program_say, .stop = program_stop_asked, .ctx = &program};
 
     if (!program_init(&program)) {
         return EXIT_START;

@@ -7,7 +7,7 @@
 #include "avps_posix/null.h"
 #include "avps_posix/slirp.h"
 #include "avps_posix/tap.h"
-#include "program.h"
+#include "host.h"
 
 #define NET_PAIRS        8U
 #define NET_SWITCH_TABLE 1024U
@@ -41,9 +41,10 @@ struct net {
 struct net_switch {
     struct net_switch *next;
     const char *name;
+    const struct avps_posix_loop *loop;
     uint16_t used;
     struct avps_switch device;
-    struct avps_switch_port ports[PROGRAM_DEVICES];
+    struct avps_switch_port ports[HOST_DEVICES];
     struct avps_switch_entry table[NET_SWITCH_TABLE];
     uint8_t bounce[2][NET_SWITCH_FRAME];
 };
@@ -90,7 +91,7 @@ static const struct option net_rows[] = {
      .value = "MAC",
      .type = OPTION_MAC,
      .offset = offsetof(struct net, mac),
-     .help = "address of the guest (made from the socket's path)"},
+     .help = "address of the guest (made from what names the device: its socket, its place)"},
     {.name = "mtu",
      .value = "N",
      .type = OPTION_NUMBER,
@@ -143,8 +144,8 @@ static enum avps_status net_forward(const struct net *net, const char *text,
     uint32_t to = 0;
 
     if (!net_read_forward(text, &from, &to)) {
-        return device_fail(error, AVPS_E_PARAM,
-                           "--forward takes tcp:PORT:PORT or udp:PORT:PORT, not '%s'", text);
+        return host_fail(error, AVPS_E_PARAM,
+                         "--forward takes tcp:PORT:PORT or udp:PORT:PORT, not '%s'", text);
     }
     return avps_posix_slirp_forward(net->slirp, text[0] == 'u', (uint16_t)from, (uint16_t)to,
                                     error);
@@ -152,7 +153,7 @@ static enum avps_status net_forward(const struct net *net, const char *text,
 
 /* ---- switches ---- */
 
-static struct net_switch *switch_make(struct device *device, const char *name)
+static struct net_switch *switch_make(struct host_device *device, const char *name)
 {
     struct net_switch *made = calloc(1, sizeof *made);
 
@@ -160,7 +161,7 @@ static struct net_switch *switch_make(struct device *device, const char *name)
         return NULL;
     }
     const struct avps_switch_config config = {.ports = made->ports,
-                                              .port_count = PROGRAM_DEVICES,
+                                              .port_count = HOST_DEVICES,
                                               .table = made->table,
                                               .table_size = NET_SWITCH_TABLE,
                                               .bounce = made->bounce[0],
@@ -172,14 +173,15 @@ static struct net_switch *switch_make(struct device *device, const char *name)
         return NULL;
     }
     made->name = name;
-    made->next = device->program->switches;
-    device->program->switches = made;
+    made->loop = device->loop;
+    made->next = device->host->switches;
+    device->host->switches = made;
     return made;
 }
 
-static struct net_switch *switch_get(struct device *device, const char *name)
+static struct net_switch *switch_get(struct host_device *device, const char *name)
 {
-    struct net_switch *at = device->program->switches;
+    struct net_switch *at = device->host->switches;
 
     while (at != NULL && strcmp(at->name, name) != 0) {
         at = at->next;
@@ -187,23 +189,23 @@ static struct net_switch *switch_get(struct device *device, const char *name)
     return at != NULL ? at : switch_make(device, name);
 }
 
-void net_switches_free(struct program *program)
+void host_switches_free(struct host *host)
 {
-    while (program->switches != NULL) {
-        struct net_switch *next = program->switches->next;
+    while (host->switches != NULL) {
+        struct net_switch *next = host->switches->next;
 
-        free(program->switches);
-        program->switches = next;
+        free(host->switches);
+        host->switches = next;
     }
 }
 
 /* ---- back ends ---- */
 
-static enum avps_status open_tap(struct device *device, struct avps_net_config *config,
+static enum avps_status open_tap(struct host_device *device, struct avps_net_config *config,
                                  struct avps_posix_error *error)
 {
     struct net *net = device->own;
-    const struct avps_posix_tap_config tap = {.loop = &device->program->loop,
+    const struct avps_posix_tap_config tap = {.loop = device->loop,
                                               .name = net->tap_name,
                                               .queues = (uint16_t)net->queues,
                                               .no_offloads = net->no_offloads};
@@ -215,12 +217,12 @@ static enum avps_status open_tap(struct device *device, struct avps_net_config *
     return status;
 }
 
-static enum avps_status open_user(struct device *device, struct avps_net_config *config,
+static enum avps_status open_user(struct host_device *device, struct avps_net_config *config,
                                   struct avps_posix_error *error)
 {
     struct net *net = device->own;
     const struct avps_posix_slirp_config slirp = {
-        .loop = &device->program->loop, .mtu = (uint16_t)net->mtu, .restricted = net->restricted};
+        .loop = device->loop, .mtu = (uint16_t)net->mtu, .restricted = net->restricted};
     enum avps_status status = avps_posix_slirp_open(&net->slirp, &slirp, error);
 
     for (uint32_t i = 0; i < net->forwards.count && status == AVPS_OK; i++) {
@@ -232,14 +234,21 @@ static enum avps_status open_user(struct device *device, struct avps_net_config 
     return status;
 }
 
-static enum avps_status open_switch(struct device *device, struct avps_net_config *config,
+static enum avps_status open_switch(struct host_device *device, struct avps_net_config *config,
                                     struct avps_posix_error *error)
 {
     struct net *net = device->own;
 
     net->joined = switch_get(device, net->switch_name);
     if (net->joined == NULL) {
-        return device_fail(error, AVPS_E_NOSPACE, "not enough memory for a switch");
+        return host_fail(error, AVPS_E_NOSPACE, "not enough memory for a switch");
+    }
+    if (net->joined->loop != device->loop) {
+        net->joined = NULL;
+        return host_fail(
+            error, AVPS_E_PARAM,
+            "the devices of switch '%s' must run in one thread: leave it to the program",
+            net->switch_name);
     }
     net->switch_port = net->joined->used++;
     config->ops = &avps_switch_net_ops;
@@ -249,25 +258,25 @@ static enum avps_status open_switch(struct device *device, struct avps_net_confi
     return AVPS_OK;
 }
 
-static enum avps_status open_null(struct device *device, struct avps_net_config *config,
+static enum avps_status open_null(struct host_device *device, struct avps_net_config *config,
                                   struct avps_posix_error *error)
 {
     struct net *net = device->own;
-    const struct avps_posix_null_net_config null = {.loop = &device->program->loop,
+    const struct avps_posix_null_net_config null = {.loop = device->loop,
                                                     .mode = net->loop ? AVPS_POSIX_NULL_ECHO
                                                                       : AVPS_POSIX_NULL_SINK,
                                                     .frame_len = net->null_len};
     const enum avps_status status = avps_posix_null_net_init(&net->null, &null);
 
     if (status != AVPS_OK) {
-        return device_fail(error, status, "not enough memory for frames");
+        return host_fail(error, status, "not enough memory for frames");
     }
     net->has_null = true;
     avps_posix_null_net_describe(&net->null, config);
     return AVPS_OK;
 }
 
-static enum avps_status open_network(struct device *device, struct avps_net_config *config,
+static enum avps_status open_network(struct host_device *device, struct avps_net_config *config,
                                      struct avps_posix_error *error)
 {
     const struct net *net = device->own;
@@ -287,7 +296,7 @@ static enum avps_status open_network(struct device *device, struct avps_net_conf
 /* ---- open, ready, close ---- */
 
 /* The same device has the same address at every start (FNV-1a of its label). */
-static void net_make_mac(const struct device *device, uint8_t mac[6])
+static void net_make_mac(const struct host_device *device, uint8_t mac[6])
 {
     uint32_t hash = UINT32_C(2166136261);
 
@@ -307,11 +316,11 @@ static enum avps_status net_storage(struct net *net, struct avps_posix_error *er
     net->pair_storage = calloc(net->queues, sizeof *net->pair_storage);
     return net->queue_storage != NULL && net->pair_storage != NULL
                ? AVPS_OK
-               : device_fail(error, AVPS_E_NOSPACE, "not enough memory for %u queue pairs",
-                             net->queues);
+               : host_fail(error, AVPS_E_NOSPACE, "not enough memory for %u queue pairs",
+                           net->queues);
 }
 
-static enum avps_status net_init(struct device *device, struct avps_net_config *config,
+static enum avps_status net_init(struct host_device *device, struct avps_net_config *config,
                                  struct avps_posix_error *error)
 {
     struct net *net = device->own;
@@ -323,10 +332,10 @@ static enum avps_status net_init(struct device *device, struct avps_net_config *
     device->base = &net->device.base;
     return avps_net_init(&net->device, config) == AVPS_OK
                ? AVPS_OK
-               : device_fail(error, AVPS_E_PARAM, "the network device cannot be set up");
+               : host_fail(error, AVPS_E_PARAM, "the network device cannot be set up");
 }
 
-static enum avps_status net_open(struct device *device, struct avps_posix_error *error)
+static enum avps_status net_open(struct host_device *device, struct avps_posix_error *error)
 {
     struct net *net = device->own;
     struct avps_net_config config = {.mtu = (uint16_t)net->mtu};
@@ -336,14 +345,14 @@ static enum avps_status net_open(struct device *device, struct avps_posix_error 
     if (status != AVPS_OK) {
         return status;
     }
-    config.base = device_base(device, net->queue_storage, (uint16_t)(2U * net->queues + 1U));
+    config.base = host_device_base(device, net->queue_storage, (uint16_t)(2U * net->queues + 1U));
     config.pairs = net->pair_storage;
     config.pair_count = (uint16_t)net->queues;
     status = open_network(device, &config, error);
     return status == AVPS_OK ? net_init(device, &config, error) : status;
 }
 
-static void net_ready(struct device *device)
+static void net_ready(struct host_device *device)
 {
     struct net *net = device->own;
 
@@ -360,7 +369,7 @@ static void net_ready(struct device *device)
     }
 }
 
-static bool net_close(struct device *device)
+static bool net_close(struct host_device *device)
 {
     struct net *net = device->own;
 
@@ -377,7 +386,7 @@ static bool net_close(struct device *device)
     return true;
 }
 
-const struct device_kind net_kind = {
+const struct host_kind net_kind = {
     .name = "net",
     .summary = "network on a tap interface, user network or switch",
     .id = 1,

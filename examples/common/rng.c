@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Entropy: options -> open, ready, close. */
 #include "avps_posix/entropy.h"
-#include "program.h"
+#include "host.h"
 
 struct rng {
     uint32_t max_bytes;
@@ -20,28 +20,28 @@ static const struct option rng_rows[] = {
      .help = "most bytes that one request gets (4096)"},
 };
 
-static enum avps_status rng_open(struct device *device, struct avps_posix_error *error)
+static enum avps_status rng_open(struct host_device *device, struct avps_posix_error *error)
 {
     struct rng *rng = device->own;
-    struct avps_rng_config config = {.base = device_base(device, &rng->queue, 1),
+    struct avps_rng_config config = {.base = host_device_base(device, &rng->queue, 1),
                                      .max_bytes = rng->max_bytes};
 
-    avps_posix_entropy_init(&rng->entropy, &device->program->loop);
+    avps_posix_entropy_init(&rng->entropy, device->loop);
     avps_posix_entropy_describe(&rng->entropy, &config);
     device->base = &rng->device.base;
     return avps_rng_init(&rng->device, &config) == AVPS_OK
                ? AVPS_OK
-               : device_fail(error, AVPS_E_PARAM, "the entropy device cannot be set up");
+               : host_fail(error, AVPS_E_PARAM, "the entropy device cannot be set up");
 }
 
-static void rng_ready(struct device *device)
+static void rng_ready(struct host_device *device)
 {
     struct rng *rng = device->own;
 
     avps_posix_entropy_attach(&rng->entropy, &rng->device);
 }
 
-static bool rng_close(struct device *device)
+static bool rng_close(struct host_device *device)
 {
     struct rng *rng = device->own;
 
@@ -51,7 +51,7 @@ static bool rng_close(struct device *device)
     return true;
 }
 
-const struct device_kind rng_kind = {
+const struct host_kind rng_kind = {
     .name = "rng",
     .summary = "entropy from the host's kernel",
     .id = 4,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "avps_posix/terminal.h"
-#include "program.h"
+#include "host.h"
 
 #define CONSOLE_PORTS 16U
 #define CONSOLE_NAME  128U
@@ -67,18 +67,20 @@ static const struct option console_rows[] = {
 
 static void console_escaped(void *ctx)
 {
-    program_stop(ctx);
+    const struct host *host = ctx;
+
+    host->stop(host->ctx);
 }
 
 /* Port n of a path is path.n; there is one standard input only. */
-static struct avps_posix_terminal_config console_terminal(struct device *device, uint32_t port)
+static struct avps_posix_terminal_config console_terminal(struct host_device *device, uint32_t port)
 {
     struct console *console = device->own;
-    struct avps_posix_terminal_config config = {.loop = &device->program->loop,
+    struct avps_posix_terminal_config config = {.loop = device->loop,
                                                 .kind = AVPS_POSIX_TERMINAL_PTY,
                                                 .port = port,
                                                 .escaped = console_escaped,
-                                                .ctx = device->program};
+                                                .ctx = device->host};
     const char *path = console->unix_path != NULL ? console->unix_path : console->file;
 
     if (path != NULL) {
@@ -95,7 +97,7 @@ static struct avps_posix_terminal_config console_terminal(struct device *device,
     return config;
 }
 
-static enum avps_status console_open_terminals(struct device *device,
+static enum avps_status console_open_terminals(struct host_device *device,
                                                struct avps_posix_error *error)
 {
     struct console *console = device->own;
@@ -142,7 +144,7 @@ static bool console_set_size(const struct console *console, struct avps_console_
     return true;
 }
 
-static enum avps_status console_init(struct device *device)
+static enum avps_status console_init(struct host_device *device)
 {
     struct console *console = device->own;
     const bool several = console->ports > 1U;
@@ -155,7 +157,7 @@ static enum avps_status console_init(struct device *device)
     if (console->queue_storage == NULL) {
         return AVPS_E_NOSPACE;
     }
-    config.base = device_base(device, console->queue_storage, queues);
+    config.base = host_device_base(device, console->queue_storage, queues);
     console_describe(console, 0, &config.port0);
     if (!console_set_size(console, &config.port0)) {
         return AVPS_E_PARAM;
@@ -171,7 +173,7 @@ static enum avps_status console_init(struct device *device)
     return status;
 }
 
-static enum avps_status console_open(struct device *device, struct avps_posix_error *error)
+static enum avps_status console_open(struct host_device *device, struct avps_posix_error *error)
 {
     struct console *console = device->own;
 
@@ -182,24 +184,24 @@ static enum avps_status console_open(struct device *device, struct avps_posix_er
     }
     status = console_init(device);
     if (status == AVPS_E_PARAM) {
-        return device_fail(error, status, "--size takes columns and rows such as 80x24, not '%s'",
-                           console->size != NULL ? console->size : "");
+        return host_fail(error, status, "--size takes columns and rows such as 80x24, not '%s'",
+                         console->size != NULL ? console->size : "");
     }
-    return status == AVPS_OK ? status : device_fail(error, status, "the console cannot be set up");
+    return status == AVPS_OK ? status : host_fail(error, status, "the console cannot be set up");
 }
 
-static void console_ready(struct device *device)
+static void console_ready(struct host_device *device)
 {
     struct console *console = device->own;
 
     for (uint32_t port = 0; port < console->ports; port++) {
         avps_posix_terminal_attach(console->terminals[port], &console->device);
-        program_say(device->program, LOG_INFO, "%s: port %u is %s", device->label, port,
-                    avps_posix_terminal_name(console->terminals[port]));
+        host_say(device->host, LOG_INFO, "%s: port %u is %s", device->label, port,
+                 avps_posix_terminal_name(console->terminals[port]));
     }
 }
 
-static bool console_close(struct device *device)
+static bool console_close(struct host_device *device)
 {
     struct console *console = device->own;
 
@@ -210,14 +212,14 @@ static bool console_close(struct device *device)
     return true;
 }
 
-static void console_resized(struct device *device)
+static void console_resized(struct host_device *device)
 {
     struct console *console = device->own;
 
     avps_posix_terminal_resized(console->terminals[0]);
 }
 
-const struct device_kind console_kind = {
+const struct host_kind console_kind = {
     .name = "console",
     .summary = "console on a terminal, socket or file",
     .id = 3,

@@ -6,7 +6,7 @@
 
 #include "avps_posix/block.h"
 #include "avps_posix/null.h"
-#include "program.h"
+#include "host.h"
 
 #define BLK_DEPTH 128U /* requests in flight per queue */
 
@@ -85,12 +85,12 @@ static void blk_poll_medium(void *ctx)
     (void)avps_posix_block_poll(ctx);
 }
 
-static enum avps_status blk_open_medium(struct device *device, struct avps_blk_config *config,
+static enum avps_status blk_open_medium(struct host_device *device, struct avps_blk_config *config,
                                         struct avps_posix_error *error)
 {
     struct blk *blk = device->own;
     const struct avps_posix_block_config open = {.path = blk->file,
-                                                 .loop = &device->program->loop,
+                                                 .loop = device->loop,
                                                  .engine = blk->sync ? AVPS_POSIX_BLOCK_SYNC
                                                                      : AVPS_POSIX_BLOCK_AUTO,
                                                  .depth = config->request_count,
@@ -110,7 +110,7 @@ static enum avps_status blk_open_medium(struct device *device, struct avps_blk_c
 
 /* ---- open, ready, close, reload ---- */
 
-static enum avps_status blk_open(struct device *device, struct avps_posix_error *error)
+static enum avps_status blk_open(struct host_device *device, struct avps_posix_error *error)
 {
     struct blk *blk = device->own;
     struct avps_blk_config config = {.write_through = blk->write_through};
@@ -118,8 +118,8 @@ static enum avps_status blk_open(struct device *device, struct avps_posix_error 
     blk->queues = blk->queues != 0U ? blk->queues : 1U;
     config.request_count = blk->queues * BLK_DEPTH;
     if (blk->serial != NULL && strlen(blk->serial) > sizeof config.id) {
-        return device_fail(error, AVPS_E_PARAM, "--serial '%s' is longer than %zu bytes",
-                           blk->serial, sizeof config.id);
+        return host_fail(error, AVPS_E_PARAM, "--serial '%s' is longer than %zu bytes", blk->serial,
+                         sizeof config.id);
     }
     if (blk->serial != NULL) {
         (void)memcpy(config.id, blk->serial, strlen(blk->serial));
@@ -127,10 +127,10 @@ static enum avps_status blk_open(struct device *device, struct avps_posix_error 
     blk->queue_storage = calloc(blk->queues, sizeof *blk->queue_storage);
     blk->requests = calloc(config.request_count, sizeof *blk->requests);
     if (blk->queue_storage == NULL || blk->requests == NULL) {
-        return device_fail(error, AVPS_E_NOSPACE, "not enough memory for %u queues", blk->queues);
+        return host_fail(error, AVPS_E_NOSPACE, "not enough memory for %u queues", blk->queues);
     }
     config.requests = blk->requests;
-    config.base = device_base(device, blk->queue_storage, (uint16_t)blk->queues);
+    config.base = host_device_base(device, blk->queue_storage, (uint16_t)blk->queues);
     const enum avps_status status = blk_open_medium(device, &config, error);
     if (status != AVPS_OK) {
         return status;
@@ -138,10 +138,10 @@ static enum avps_status blk_open(struct device *device, struct avps_posix_error 
     device->base = &blk->device.base;
     return avps_blk_init(&blk->device, &config) == AVPS_OK
                ? AVPS_OK
-               : device_fail(error, AVPS_E_PARAM, "the disk cannot be set up");
+               : host_fail(error, AVPS_E_PARAM, "the disk cannot be set up");
 }
 
-static void blk_ready(struct device *device)
+static void blk_ready(struct host_device *device)
 {
     struct blk *blk = device->own;
 
@@ -149,12 +149,12 @@ static void blk_ready(struct device *device)
         return;
     }
     avps_posix_block_attach(blk->block, &blk->device);
-    if (device->options.poll && avps_posix_block_is_async(blk->block)) {
-        avps_posix_poller_start(&blk->poller, &device->program->loop, blk_poll_medium, blk->block);
+    if (device->busy_poll && avps_posix_block_is_async(blk->block)) {
+        avps_posix_poller_start(&blk->poller, device->loop, blk_poll_medium, blk->block);
     }
 }
 
-static bool blk_close(struct device *device)
+static bool blk_close(struct host_device *device)
 {
     struct blk *blk = device->own;
 
@@ -165,19 +165,19 @@ static bool blk_close(struct device *device)
     return is_well;
 }
 
-static void blk_reload(struct device *device)
+static void blk_reload(struct host_device *device)
 {
     struct blk *blk = device->own;
     uint64_t sectors = 0;
 
     if (blk->block != NULL && avps_posix_block_resize(blk->block, &sectors) == AVPS_OK &&
         avps_blk_set_capacity(&blk->device, sectors) == AVPS_OK) {
-        program_say(device->program, LOG_INFO, "%s: %llu sectors", device->label,
-                    (unsigned long long)sectors);
+        host_say(device->host, LOG_INFO, "%s: %llu sectors", device->label,
+                 (unsigned long long)sectors);
     }
 }
 
-const struct device_kind blk_kind = {
+const struct host_kind blk_kind = {
     .name = "blk",
     .summary = "disk on a file or block device",
     .id = 2,

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Devices with the back ends of port/posix, for a program that serves guests: what its user can choose
+ * of each (options.h), its back end, the device itself, the loop that polls it. What carries the device to
+ * a guest - a vhost-user socket, a register window - is the program's.
+ *
+ *     struct host_device *device = host_device_new(&host, host_kind_find("blk"));
+ *     ... options_parse with device->given and device->common among the groups ...
+ *     device->loop = &loop;  device->mem = mem;  snprintf(device->label, ...);
+ *     host_device_open(device, &error);     // device->base is initialised now
+ *     ... a transport: avps_mmio_init, avps_pci_init, avps_vu_new ...
+ *     host_device_ready(device);            // the back end may call the device from now on
+ *     ... avps_kick, then host_device_wake(device) ...
+ *     host_device_free(device);             // false: the last writes may be lost
+ *
+ * Threads: a device belongs to the context of its loop; devices of one switch share a loop. */
+#ifndef HOST_H
+#define HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "avps/avps.h"
+#include "avps_posix/error.h"
+#include "avps_posix/loop.h"
+#include "avps_posix/runner.h"
+#include "avps_posix/turn.h"
+#include "options.h"
+
+#define HOST_DEVICES 32U /* of one program, at most */
+
+enum host_log { LOG_NONE, LOG_ERROR, LOG_INFO };
+
+struct host_device;
+struct net_switch;
+
+/* What the devices of a program share. */
+struct host {
+    /* A line for the log, without newline. */
+    void (*say)(void *ctx, enum host_log level, const char *line);
+    /* The user asked for the end, on a terminal. */
+    void (*stop)(void *ctx);
+    void *ctx;
+    struct net_switch *switches;
+};
+
+/* Options that every device has. */
+struct host_device_options {
+    uint32_t queue_size;
+    bool packed;
+    bool split;
+};
+
+/* A kind of device. */
+struct host_kind {
+    const char *name;
+    const char *summary;
+    uint32_t id; /* virtio device id */
+    const struct option *rows;
+    size_t row_count;
+    size_t size; /* of device->own, the rows' target, all zero at first */
+    /* Bounds of the chains per queue and turn (see avps_posix/turn.h). */
+    uint32_t turn_least;
+    uint32_t turn_most;
+    /* Open what is behind it and initialise it; sets device->base. */
+    enum avps_status (*open)(struct host_device *device, struct avps_posix_error *error);
+    /* It is open and has its transport: name what it answers. May be NULL. */
+    void (*ready)(struct host_device *device);
+    /* Close what open opened, also after it failed half-way. @return false: data may be lost. */
+    bool (*close)(struct host_device *device);
+    /* Look at the medium again. May be NULL. */
+    void (*reload)(struct host_device *device);
+    /* The program's terminal has another size. May be NULL. */
+    void (*resized)(struct host_device *device);
+};
+
+/* One device. Whoever makes it sets the fields of the first part before it is opened. */
+struct host_device {
+    struct avps_posix_loop *loop; /* whose context it lives in */
+    struct avps_mem mem;          /* its way to guest memory */
+    char label[160];              /* for the log; a network without --mac makes its address of it */
+    bool busy_poll;               /* the loop polls it all the time: so are its completions */
+    bool access_platform;         /* offer and require ACCESS_PLATFORM */
+
+    struct host *host;
+    const struct host_kind *kind;
+    struct host_device_options options;
+    struct option_group given; /* of the kind's rows */
+    struct option_group common;
+    void *own;
+    struct avps_posix_runner runner;
+    struct avps_posix_turn turn;
+    struct avps_device *base; /* NULL until it is open */
+    uint64_t event_ns;        /* last guest fault in the log */
+};
+
+/* The kinds that there are. */
+extern const struct host_kind *const host_kinds[];
+extern const size_t host_kind_count;
+
+/* By its name, or NULL. */
+const struct host_kind *host_kind_find(const char *name);
+
+/* Options of every device. */
+extern const struct option host_device_rows[];
+extern const size_t host_device_row_count;
+
+/* A device, all options at their defaults; NULL: no memory. */
+struct host_device *host_device_new(struct host *host, const struct host_kind *kind);
+
+/* Check the options, open the back end, initialise the device. */
+enum avps_status host_device_open(struct host_device *device, struct avps_posix_error *error);
+
+/* It has its transport: what is behind it may come. */
+void host_device_ready(struct host_device *device);
+
+/* Poll it soon: after avps_kick, in the loop's context. */
+void host_device_wake(struct host_device *device);
+
+/* Close the back end and free the device. It takes no chains and nothing is in flight, or the back end
+ * waits for it. @return false: data may be lost. */
+bool host_device_free(struct host_device *device);
+
+/* Switches are shared by devices; freed when all devices are. */
+void host_switches_free(struct host *host);
+
+/* A line for the log. */
+__attribute__((format(printf, 3, 4))) void host_say(const struct host *host, enum host_log level,
+                                                    const char *format, ...);
+
+/* Fill in an error; @return `status`, for a return statement. */
+__attribute__((format(printf, 3, 4))) enum avps_status
+host_fail(struct avps_posix_error *error, enum avps_status status, const char *format, ...);
+
+/* ---- for the kinds ---- */
+
+extern const struct host_kind blk_kind;
+extern const struct host_kind net_kind;
+extern const struct host_kind console_kind;
+extern const struct host_kind rng_kind;
+
+/* Common part of a device's configuration. */
+struct avps_device_config host_device_base(struct host_device *device, struct avps_queue *queues,
+                                           uint16_t count);
+
+#endif
