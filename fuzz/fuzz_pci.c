@@ -4,15 +4,12 @@
  * configuration space and through the PCI_CFG capability. What the embedder was told is the oracle:
  * the line only changes, a message is sent only on a route that was told and not masked, and the BAR
  * is where it was said to be. */
-#include <string.h>
-
 #include "avps/ecam.h"
 #include "avps/pci.h"
-#include "avps/rng.h"
+#include "entropy.h"
 #include "guest.h"
 
 #define VECTORS 4U
-#define RAM     0x4000U
 
 /* Offsets that a driver learns from the capability list. */
 #define AT_TABLE  0x1000U
@@ -32,21 +29,10 @@ struct host {
     bool bar_on;
 };
 
-static uint8_t ram[RAM] __attribute__((aligned(4096)));
-static struct avps_rng rng;
+static struct entropy *entropy;
 static struct avps_pci pci;
 static struct avps_ecam ecam;
 static struct host host;
-
-static enum avps_status rng_fill(void *ctx, uint8_t *buf, uint32_t len, uint32_t *got)
-{
-    (void)ctx;
-    memset(buf, 0x5a, len);
-    *got = len;
-    return AVPS_OK;
-}
-
-static const struct avps_rng_ops rng_ops = {.fill = rng_fill};
 
 /* ---- what the embedder is told ---- */
 
@@ -147,9 +133,9 @@ static uint32_t fuzz_u16(struct fuzz_guest *in)
 
 static void poke(struct fuzz_guest *in)
 {
-    const uint32_t offset = fuzz_u16(in) % (RAM - 16U);
+    const uint32_t offset = fuzz_u16(in) % (ENTROPY_RAM - 16U);
 
-    fuzz_bytes(in, ram + offset, fuzz_u8(in) % 16U);
+    fuzz_bytes(in, entropy->ram + offset, fuzz_u8(in) % 16U);
 }
 
 /* Save, maybe damage one byte, load: accepted or refused, never inconsistent. */
@@ -170,7 +156,7 @@ static void save_load(struct fuzz_guest *in, uint8_t op)
     if (avps_pci_load(&pci, blob, used) == AVPS_OK) {
         FUZZ_CHECK(avps_pci_save(&pci, again, sizeof again, &second) == AVPS_OK && second == used);
     } else {
-        FUZZ_CHECK((op & 0x08U) != 0U && avps_device_status(&rng.base) == 0U);
+        FUZZ_CHECK((op & 0x08U) != 0U && avps_device_status(&entropy->rng.base) == 0U);
     }
 }
 
@@ -200,7 +186,7 @@ static void step(struct fuzz_guest *in)
         save_load(in, op);
         break;
     default:
-        (void)avps_poll(&rng.base, 1U + (op >> 5));
+        (void)avps_poll(&entropy->rng.base, 1U + (op >> 5));
         break;
     }
 }
@@ -223,24 +209,17 @@ static void check(void)
     }
 }
 
-static void power_on(struct avps_mem *mem)
+static void power_on(void)
 {
-    static struct avps_queue queue;
     static struct avps_pci_vector vectors[VECTORS];
     static struct avps_ecam_slot slot;
-    static const struct avps_mem_region region = {0, RAM, ram, AVPS_ACCESS_RW};
 
-    memset(ram, 0, sizeof ram);
+    entropy = fuzz_entropy();
     host = (struct host){.high = false};
     for (uint32_t i = 0; i < VECTORS; i++) {
         host.routes[i].masked = true;
     }
-    FUZZ_CHECK(avps_mem_init_regions(mem, &region, 1, NULL, NULL) == AVPS_OK);
-    const struct avps_rng_config rng_config = {
-        .base = {.mem = mem, .queues = &queue, .queue_count = 1, .queue_size_max = 64},
-        .ops = &rng_ops};
-    FUZZ_CHECK(avps_rng_init(&rng, &rng_config) == AVPS_OK);
-    const struct avps_pci_config config = {.device = &rng.base,
+    const struct avps_pci_config config = {.device = &entropy->rng.base,
                                            .irq = &irq_ops,
                                            .pin = 1,
                                            .vectors = vectors,
@@ -255,12 +234,11 @@ static void power_on(struct avps_mem *mem)
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     static struct fuzz_guest in;
-    struct avps_mem mem;
 
     in.input = input;
     in.size = size;
     in.pos = 0;
-    power_on(&mem);
+    power_on();
     for (uint32_t steps = 0; steps < 500U && in.pos < in.size; steps++) {
         step(&in);
         check();

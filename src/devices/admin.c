@@ -74,12 +74,18 @@ AVPS_WIRE_SIZE(struct virtio_admin_cmd_resource_obj_cmd_hdr, 8);
 /* One command on its way. */
 struct admin_call {
     struct avps_device *dev;
-    const struct avps_admin_model *model; /* NULL: the device has no capabilities */
+    const struct avps_admin_model *model;
     struct avps_chain *chain;
     const uint8_t *data; /* AVPS_ADMIN_DATA_MAX bytes, 0 behind `len` [admin-2.1] */
     uint32_t len;
     struct avps_admin_out out;
 };
+
+/* NULL: the device has no capabilities. */
+static const struct avps_admin_model *admin_model(const struct avps_device *dev)
+{
+    return dev->ops->admin != NULL ? dev->ops->admin(dev) : NULL;
+}
 
 /* ---- lists of commands ---- */
 
@@ -367,7 +373,7 @@ static enum avps_status admin_request(struct avps_device *dev, struct avps_chain
     struct virtio_admin_cmd cmd;
     struct admin_call call = {
         .dev = dev,
-        .model = dev->ops->admin != NULL ? dev->ops->admin(dev) : NULL,
+        .model = admin_model(dev),
         .chain = chain,
         .data = admin->data,
         .out = {admin->result, 0},
@@ -405,9 +411,8 @@ static void admin_save(struct avps_device *dev, struct avps_state *state)
 static void admin_load(struct avps_device *dev, struct avps_state *state)
 {
     const uint64_t used = avps_state_get_int(state, 8);
-    const struct avps_admin_model *model = dev->ops->admin != NULL ? dev->ops->admin(dev) : NULL;
 
-    if ((used & ~admin_supported(model)) != 0U) {
+    if ((used & ~admin_supported(admin_model(dev))) != 0U) {
         state->failed = true;
         return;
     }

@@ -133,12 +133,6 @@ static uint32_t common_read_queue(const struct avps_pci *pci, uint32_t offset)
     }
 }
 
-/* [pci-5.16] Without the administration virtqueue, which is behind all others. */
-static uint32_t common_num_queues(const struct avps_device *dev)
-{
-    return dev->admin != NULL ? dev->queue_count - 1U : dev->queue_count;
-}
-
 static uint32_t common_read_field(const struct avps_pci *pci, uint32_t offset)
 {
     switch (offset) {
@@ -152,8 +146,8 @@ static uint32_t common_read_field(const struct avps_pci *pci, uint32_t offset)
         return avps_device_wanted_word(pci->device, pci->driver_feature_select);
     case COMMON_CONFIG_MSIX_VECTOR:
         return pci->config_vector; /* [pci-12.6] */
-    case COMMON_NUM_QUEUES:
-        return common_num_queues(pci->device);
+    case COMMON_NUM_QUEUES: /* [pci-5.16] without the administration virtqueue, behind all others */
+        return pci->device->model_queues;
     case COMMON_DEVICE_STATUS:
         return avps_device_read_status(pci->device); /* [pci-5.7] */
     case COMMON_CONFIG_GENERATION:
@@ -161,7 +155,7 @@ static uint32_t common_read_field(const struct avps_pci *pci, uint32_t offset)
     case COMMON_QUEUE_SELECT:
         return pci->queue_select;
     case COMMON_ADMIN_QUEUE_INDEX:
-        return avps_device_has(pci->device, AVPS_F_ADMIN_VQ) ? common_num_queues(pci->device) : 0U;
+        return avps_device_has(pci->device, AVPS_F_ADMIN_VQ) ? pci->device->model_queues : 0U;
     case COMMON_ADMIN_QUEUE_NUM:
         return avps_device_has(pci->device, AVPS_F_ADMIN_VQ) ? 1U : 0U;
     default:
