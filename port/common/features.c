@@ -6,7 +6,10 @@
 #include "avps/net.h"
 #include "line.h"
 
-#define FEATURES_SET(rows) {rows, (uint32_t)(sizeof rows / sizeof rows[0])}
+#define FEATURES_SET(rows)                                                                         \
+    {                                                                                              \
+        rows, (uint32_t)(sizeof rows / sizeof rows[0])                                             \
+    }
 
 static const struct feature features_common_rows[] = {
     {"indirect-desc", AVPS_F_INDIRECT_DESC, NULL},
@@ -20,10 +23,10 @@ static const struct feature features_common_rows[] = {
 
 /* The library's headers have no names for the bits of a block or a console device. */
 static const struct feature features_blk_rows[] = {
-    {"size-max", 1U, NULL},      {"seg-max", 2U, NULL},       {"geometry", 4U, NULL},
-    {"blk-size", 6U, NULL},      {"flush", 9U, NULL},         {"topology", 10U, NULL},
-    {"config-wce", 11U, "flush"}, {"mq", 12U, NULL},           {"discard", 13U, NULL},
-    {"write-zeroes", 14U, NULL}, {"lifetime", 15U, NULL},     {"secure-erase", 16U, NULL},
+    {"size-max", 1U, NULL},       {"seg-max", 2U, NULL},   {"geometry", 4U, NULL},
+    {"blk-size", 6U, NULL},       {"flush", 9U, NULL},     {"topology", 10U, NULL},
+    {"config-wce", 11U, "flush"}, {"mq", 12U, NULL},       {"discard", 13U, NULL},
+    {"write-zeroes", 14U, NULL},  {"lifetime", 15U, NULL}, {"secure-erase", 16U, NULL},
 };
 
 static const struct feature features_net_rows[] = {

@@ -149,8 +149,8 @@ static bool platform_networks(struct reader *reader, int parent)
 
 #define AT(member) offsetof(struct avps_platform_device, member)
 
-static const struct property_row platform_kind_row = {
-    "type", &property_kind, AT(kind), 0, 0, true, NULL};
+static const struct property_row platform_kind_row = {"type", &property_kind, AT(kind), 0,
+                                                      0,      true,           NULL};
 
 static const struct property_row platform_device_rows[] = {
     {"type", &property_kind, AT(kind), 0, 0, true, NULL},
@@ -200,7 +200,10 @@ static const struct property_row platform_rng_rows[] = {
     {"max-bytes", &property_number, AT(rng.max_bytes), 1, 65536, false, NULL},
 };
 
-#define ROWS(rows) {rows, PLATFORM_COUNT(rows), NULL}
+#define ROWS(rows)                                                                                 \
+    {                                                                                              \
+        rows, PLATFORM_COUNT(rows), NULL                                                           \
+    }
 
 static const struct property_table platform_kinds[] = {
     [AVPS_PLATFORM_BLK] = ROWS(platform_blk_rows),

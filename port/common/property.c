@@ -283,8 +283,8 @@ static void kind_expected(struct reader *reader, const struct property_row *row)
 
 const struct property_type property_kind = {kind_read, kind_expected, text_found};
 
-static const char *const transport_words[] = {[AVPS_PLATFORM_MMIO] = "mmio",
-                                              [AVPS_PLATFORM_PCI] = "pci"};
+static const char *const transport_words[] = {
+    [AVPS_PLATFORM_MMIO] = "mmio", [AVPS_PLATFORM_PCI] = "pci"};
 
 static bool transport_read(struct reader *reader, struct property *property, void *place)
 {
@@ -537,8 +537,8 @@ static bool ports_read(struct reader *reader, struct property *property, void *p
         const struct property before = *property;
         const char *name = text_next(property);
 
-        if (name == NULL || console->port_count == AVPS_PLATFORM_PORTS ||
-            !property_is_name(name) || port_is_listed(console, name)) {
+        if (name == NULL || console->port_count == AVPS_PLATFORM_PORTS || !property_is_name(name) ||
+            port_is_listed(console, name)) {
             property->len = name != NULL ? line_length(name) + 1U : before.len;
             property->bytes = before.bytes;
             return false;

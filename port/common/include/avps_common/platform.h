@@ -77,19 +77,19 @@ struct avps_platform_blk {
 
 /** What a network device has. */
 struct avps_platform_net {
-    uint32_t network;                         /**< Index in avps_platform.networks. */
-    uint8_t mac[6];                           /**< Address of the guest. */
-    uint8_t macs[AVPS_PLATFORM_LIST][6];      /**< Source addresses allowed; `mac` is the first. */
-    uint32_t mac_count;                       /**< How many; 0 with mac_any. */
-    bool mac_any;                             /**< Any source address is allowed. */
-    uint32_t vlan;                            /**< Untagged VLAN, 0: none. */
-    uint32_t vlans[AVPS_PLATFORM_LIST];       /**< Tagged VLANs. */
-    uint32_t vlan_count;                      /**< How many. */
-    uint32_t learn_max;                       /**< Addresses the network may learn from it; 0: no
+    uint32_t network;                    /**< Index in avps_platform.networks. */
+    uint8_t mac[6];                      /**< Address of the guest. */
+    uint8_t macs[AVPS_PLATFORM_LIST][6]; /**< Source addresses allowed; `mac` is the first. */
+    uint32_t mac_count;                  /**< How many; 0 with mac_any. */
+    bool mac_any;                        /**< Any source address is allowed. */
+    uint32_t vlan;                       /**< Untagged VLAN, 0: none. */
+    uint32_t vlans[AVPS_PLATFORM_LIST];  /**< Tagged VLANs. */
+    uint32_t vlan_count;                 /**< How many. */
+    uint32_t learn_max;                  /**< Addresses the network may learn from it; 0: no
                                                    limit. */
-    uint32_t rate_kbit;                       /**< Kilobits per second from the guest; 0: no limit. */
-    uint32_t burst_kib;                       /**< KiB that may come at once, with a rate. */
-    uint32_t speed_mbit;                      /**< Speed to report; 0: none. */
+    uint32_t rate_kbit;                  /**< Kilobits per second from the guest; 0: no limit. */
+    uint32_t burst_kib;                  /**< KiB that may come at once, with a rate. */
+    uint32_t speed_mbit;                 /**< Speed to report; 0: none. */
 };
 
 /** What a console device has. */
@@ -111,21 +111,21 @@ struct avps_platform_device {
     const char *name;                       /**< Unique within the guest. */
     enum avps_platform_kind kind;           /**< What it is. */
     enum avps_platform_transport transport; /**< How it is found. */
-    uint32_t unit;                          /**< Counts the guest's devices of this transport: number
+    uint32_t unit;                        /**< Counts the guest's devices of this transport: number
                                                  of the window or of the PCI device. */
-    const char *backend;                    /**< Resource that your port connects: the name of an
+    const char *backend;                  /**< Resource that your port connects: the name of an
                                                  image, a terminal, a source. NULL for net. */
-    bool packed;                            /**< Packed rings are offered beside split ones. */
-    bool access_platform;                   /**< ACCESS_PLATFORM is offered and required. */
-    uint32_t queues;                        /**< Request queues of blk, pairs of net; else 1. */
-    uint32_t queue_size;                    /**< Largest queue size. */
-    uint32_t budget;                        /**< Chains per queue and poll, for avps_poll. */
-    struct avps_features withhold;          /**< Follows from `rings`, `features` and
+    bool packed;                          /**< Packed rings are offered beside split ones. */
+    bool access_platform;                 /**< ACCESS_PLATFORM is offered and required. */
+    uint32_t queues;                      /**< Request queues of blk, pairs of net; else 1. */
+    uint32_t queue_size;                  /**< Largest queue size. */
+    uint32_t budget;                      /**< Chains per queue and poll, for avps_poll. */
+    struct avps_features withhold;        /**< Follows from `rings`, `features` and
                                                  `common-features`. */
-    struct avps_platform_blk blk;           /**< With kind BLK. */
-    struct avps_platform_net net;           /**< With kind NET. */
-    struct avps_platform_console console;   /**< With kind CONSOLE. */
-    struct avps_platform_rng rng;           /**< With kind RNG. */
+    struct avps_platform_blk blk;         /**< With kind BLK. */
+    struct avps_platform_net net;         /**< With kind NET. */
+    struct avps_platform_console console; /**< With kind CONSOLE. */
+    struct avps_platform_rng rng;         /**< With kind RNG. */
 };
 
 /** A guest. */
@@ -148,7 +148,7 @@ struct avps_platform_network {
     uint32_t age_s;     /**< Seconds after which an address is forgotten; 0: never. */
 };
 
-/** A platform. About 75 KiB with the limits above: not for a small stack. */
+/** A platform. About 40 KiB with the limits above: not for a small stack. */
 struct avps_platform {
     uint32_t format;                                               /**< Version of the format: 1. */
     const char *model;                                             /**< Its name. */
