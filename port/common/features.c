@@ -6,10 +6,7 @@
 #include "avps/net.h"
 #include "line.h"
 
-#define FEATURES_SET(rows)                                                                         \
-    {                                                                                              \
-        rows, (uint32_t)(sizeof rows / sizeof rows[0])                                             \
-    }
+#define FEATURES_COUNT(rows) ((uint32_t)(sizeof(rows) / sizeof(rows)[0]))
 
 static const struct feature features_common_rows[] = {
     {"indirect-desc", AVPS_F_INDIRECT_DESC, NULL},
@@ -70,10 +67,12 @@ static const struct feature features_console_rows[] = {
     {"emerg-write", 2U, NULL},
 };
 
-const struct feature_set features_common = FEATURES_SET(features_common_rows);
-const struct feature_set features_blk = FEATURES_SET(features_blk_rows);
-const struct feature_set features_net = FEATURES_SET(features_net_rows);
-const struct feature_set features_console = FEATURES_SET(features_console_rows);
+const struct feature_set features_common = {features_common_rows,
+                                            FEATURES_COUNT(features_common_rows)};
+const struct feature_set features_blk = {features_blk_rows, FEATURES_COUNT(features_blk_rows)};
+const struct feature_set features_net = {features_net_rows, FEATURES_COUNT(features_net_rows)};
+const struct feature_set features_console = {features_console_rows,
+                                             FEATURES_COUNT(features_console_rows)};
 static const struct feature_set features_none = {NULL, 0};
 
 const struct feature_set *features_of(enum avps_platform_kind kind)

@@ -29,7 +29,9 @@ void line_text(struct line *line, const char *text)
 void line_bytes(struct line *line, const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        line_put(line, bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?');
+        const bool printable = bytes[i] >= ' ' && bytes[i] <= '~';
+
+        line_put(line, (char)(printable ? bytes[i] : '?'));
     }
 }
 

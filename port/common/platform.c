@@ -260,27 +260,39 @@ static bool platform_features_rule(struct reader *reader, int node,
     return true;
 }
 
-/* No other network device of the platform has the address. */
+/* Another network device of a guest with the address of `device`. @return NULL: there is none. */
+static const struct avps_platform_device *
+platform_same_mac(const struct avps_platform_guest *guest,
+                  const struct avps_platform_device *device)
+{
+    for (uint32_t i = 0; i < guest->device_count; i++) {
+        const struct avps_platform_device *other = &guest->devices[i];
+
+        if (other != device && other->kind == AVPS_PLATFORM_NET &&
+            memcmp(other->net.mac, device->net.mac, sizeof device->net.mac) == 0) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* The address is nobody else's on the whole platform. */
 static bool platform_mac_rule(struct reader *reader, int node,
                               const struct avps_platform_device *device)
 {
     const struct avps_platform *platform = reader->platform;
 
-    for (uint32_t g = 0; g < platform->guest_count; g++) {
-        const struct avps_platform_guest *guest = &platform->guests[g];
+    for (uint32_t i = 0; i < platform->guest_count; i++) {
+        const struct avps_platform_guest *guest = &platform->guests[i];
+        const struct avps_platform_device *other = platform_same_mac(guest, device);
 
-        for (uint32_t d = 0; d < guest->device_count; d++) {
-            const struct avps_platform_device *other = &guest->devices[d];
-
-            if (other != device && other->kind == AVPS_PLATFORM_NET &&
-                memcmp(other->net.mac, device->net.mac, sizeof device->net.mac) == 0) {
-                (void)property_wrong(reader, node, "mac");
-                line_text(&reader->line, "an address of its own, found that of ");
-                line_text(&reader->line, guest->name);
-                line_text(&reader->line, "/");
-                line_text(&reader->line, other->name);
-                return false;
-            }
+        if (other != NULL) {
+            (void)property_wrong(reader, node, "mac");
+            line_text(&reader->line, "an address of its own, found that of ");
+            line_text(&reader->line, guest->name);
+            line_text(&reader->line, "/");
+            line_text(&reader->line, other->name);
+            return false;
         }
     }
     return true;

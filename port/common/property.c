@@ -600,17 +600,24 @@ const struct property_type property_features = {features_read, features_expected
 
 /* ---- a node ---- */
 
-static const struct property_row *table_find(const struct property_table *tables,
-                                             uint32_t table_count, const char *name)
+static const struct property_row *table_find(const struct property_table *table, const char *name)
 {
-    for (uint32_t t = 0; t < table_count; t++) {
-        for (uint32_t i = 0; i < tables[t].count; i++) {
-            if (line_same(tables[t].rows[i].name, name)) {
-                return &tables[t].rows[i];
-            }
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (line_same(table->rows[i].name, name)) {
+            return &table->rows[i];
         }
     }
     return NULL;
+}
+
+static bool table_knows(const struct property_table *tables, uint32_t table_count, const char *name)
+{
+    bool known = false;
+
+    for (uint32_t i = 0; i < table_count; i++) {
+        known = known || table_find(&tables[i], name) != NULL;
+    }
+    return known;
 }
 
 static void table_list(struct reader *reader, const struct property_table *tables,
@@ -641,7 +648,7 @@ static bool table_covers(struct reader *reader, int node, const struct property_
         if (value == NULL || name == NULL) {
             return property_wrong(reader, node, "?");
         }
-        if (table_find(tables, table_count, name) == NULL) {
+        if (!table_knows(tables, table_count, name)) {
             (void)property_wrong(reader, node, name);
             table_list(reader, tables, table_count);
             say(reader, ", found a property of another name");
