@@ -140,7 +140,8 @@ struct avps_queue {
     struct avps_queue_regs regs;         /**< What the driver wrote. */
     struct avps_mem mem;                 /**< Its own handle: queues share nothing that changes. */
     struct avps_vq vq;                   /**< The activated queue. */
-    atomic_bool kicked;                  /**< Work may be there. */
+    atomic_uint kicked;                  /**< 1: work may be there. A word: it is exchanged, which
+                                              RISC-V cannot do with a byte. */
     atomic_uint kicks;                   /**< Doorbells not yet counted. */
     atomic_uint vector;                  /**< MSI-X vector, or AVPS_NO_VECTOR; PCI only. */
     struct avps_request *first;          /**< Oldest request in flight. */

@@ -46,7 +46,8 @@ extern "C" {
 /** One entry of the MSI-X table. Private; the storage is the caller's. */
 struct avps_pci_vector {
     atomic_uint word[4]; /**< As the driver wrote it: address low and high, data, control. */
-    atomic_bool pending; /**< To be sent when nothing masks it any more. */
+    atomic_uint pending; /**< 1: to be sent when nothing masks it any more. A word, as
+                              avps_queue.kicked. */
 };
 
 /** A shared memory region of the device, in BAR AVPS_PCI_SHM_BAR. */

@@ -162,7 +162,7 @@ static bool device_config_is_valid(const struct avps_device_config *config)
 static void queue_init(struct avps_queue *queue)
 {
     (void)memset(queue, 0, sizeof *queue);
-    atomic_init(&queue->kicked, false);
+    atomic_init(&queue->kicked, 0U);
     atomic_init(&queue->kicks, 0U);
     atomic_init(&queue->vector, AVPS_NO_VECTOR);
     avps_chain_init(&queue->scratch, queue->segs, AVPS_CHAIN_SEGS);
@@ -313,7 +313,7 @@ static void device_close_queue(struct avps_device *dev, uint16_t index)
 
     avps_vq_disable(&queue->vq);
     queue->vq.fault = AVPS_OK;
-    atomic_store_explicit(&queue->kicked, false, memory_order_relaxed);
+    atomic_store_explicit(&queue->kicked, 0U, memory_order_relaxed);
     dev->counters.spurious_kicks +=
         atomic_exchange_explicit(&queue->kicks, 0U, memory_order_relaxed);
     if (was_live && dev->port.event != NULL && dev->port.event->doorbell_detach != NULL) {
@@ -416,7 +416,7 @@ void avps_device_kick_all(struct avps_device *dev)
 {
     for (uint16_t i = 0; i < dev->queue_count; i++) {
         if (dev->queues[i].vq.live) {
-            atomic_store_explicit(&dev->queues[i].kicked, true, memory_order_release);
+            atomic_store_explicit(&dev->queues[i].kicked, 1U, memory_order_release);
         }
     }
 }
@@ -636,7 +636,7 @@ enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index
         avps_device_event(dev, AVPS_EVENT_QUEUE_REFUSED, index, (uint64_t)(-(int64_t)status));
         return status;
     }
-    atomic_store_explicit(&queue->kicked, true, memory_order_release);
+    atomic_store_explicit(&queue->kicked, 1U, memory_order_release);
     if (dev->port.event != NULL && dev->port.event->doorbell_attach != NULL) {
         dev->port.event->doorbell_attach(dev->port.event_ctx, index);
     }

@@ -14,13 +14,13 @@ void avps_kick(struct avps_device *dev, uint32_t queue, uint16_t notif_data)
         return;
     }
     (void)atomic_fetch_add_explicit(&dev->queues[queue].kicks, 1U, memory_order_relaxed);
-    atomic_store_explicit(&dev->queues[queue].kicked, true, memory_order_release);
+    atomic_store_explicit(&dev->queues[queue].kicked, 1U, memory_order_release);
 }
 
 bool avps_has_work(const struct avps_device *dev)
 {
     for (uint16_t i = 0; i < dev->queue_count; i++) {
-        if (atomic_load_explicit(&dev->queues[i].kicked, memory_order_acquire)) {
+        if (atomic_load_explicit(&dev->queues[i].kicked, memory_order_acquire) != 0U) {
             return true;
         }
     }
@@ -49,7 +49,7 @@ static void device_wake(struct avps_device *dev)
 
 void avps_device_retry(struct avps_device *dev, uint16_t queue)
 {
-    atomic_store_explicit(&dev->queues[queue].kicked, true, memory_order_release);
+    atomic_store_explicit(&dev->queues[queue].kicked, 1U, memory_order_release);
     device_wake(dev);
 }
 
@@ -211,7 +211,7 @@ bool avps_device_publish(struct avps_device *dev, uint16_t index)
 
     if (queue->vq.live && avps_vq_publish(&queue->vq, &notify) != AVPS_OK) {
         queue->counters.port_errors++;
-        atomic_store_explicit(&queue->kicked, true, memory_order_release); /* once more later */
+        atomic_store_explicit(&queue->kicked, 1U, memory_order_release); /* once more later */
     }
     return notify;
 }
@@ -373,7 +373,7 @@ static enum queue_step queue_finish(struct avps_device *dev, uint16_t index,
 static enum queue_step queue_not_taken(struct avps_queue *queue, enum avps_status status)
 {
     if (status == AVPS_AGAIN || status == AVPS_E_IO) {
-        atomic_store_explicit(&queue->kicked, true, memory_order_release);
+        atomic_store_explicit(&queue->kicked, 1U, memory_order_release);
     }
     return status == AVPS_EMPTY ? STEP_EMPTY : STEP_WAIT;
 }
@@ -509,8 +509,8 @@ static bool queue_serve_kind(struct avps_device *dev, uint16_t index, uint32_t *
 static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget)
 {
     struct avps_queue *queue = &dev->queues[index];
-    const bool kicked = atomic_load_explicit(&queue->kicked, memory_order_relaxed) &&
-                        atomic_exchange_explicit(&queue->kicked, false, memory_order_acquire);
+    const bool kicked = atomic_load_explicit(&queue->kicked, memory_order_relaxed) != 0U &&
+                        atomic_exchange_explicit(&queue->kicked, 0U, memory_order_acquire) != 0U;
 
     if (!kicked && !dev->polled) {
         return false;
@@ -525,7 +525,7 @@ static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget
     const bool more = queue_serve_kind(dev, index, budget);
     avps_device_flush(dev, index);
     if (more) {
-        atomic_store_explicit(&queue->kicked, true, memory_order_release);
+        atomic_store_explicit(&queue->kicked, 1U, memory_order_release);
     }
     return more;
 }

@@ -39,7 +39,7 @@ static void msix_deliver(struct avps_pci *pci, uint32_t index)
 {
     struct avps_pci_vector *vector = &pci->vectors[index];
 
-    if (!msix_is_masked(pci, index) && atomic_exchange(&vector->pending, false)) {
+    if (!msix_is_masked(pci, index) && atomic_exchange(&vector->pending, 0U) != 0U) {
         pci->irq->msi(pci->irq_ctx, index, msix_address(vector), msix_word(vector, MSIX_DATA));
     }
 }
@@ -47,7 +47,7 @@ static void msix_deliver(struct avps_pci *pci, uint32_t index)
 void avps_pci_msix_raise(struct avps_pci *pci, uint32_t vector)
 {
     if (vector < pci->vector_count) { /* [pci-13.1] [pci-14.1] not for AVPS_NO_VECTOR */
-        atomic_store(&pci->vectors[vector].pending, true);
+        atomic_store(&pci->vectors[vector].pending, 1U);
         msix_deliver(pci, vector);
     }
 }
@@ -83,7 +83,7 @@ void avps_pci_msix_set(struct avps_pci *pci, unsigned int state)
 void avps_pci_msix_forget(struct avps_pci *pci)
 {
     for (uint32_t i = 0; i < pci->vector_count; i++) {
-        atomic_store(&pci->vectors[i].pending, false);
+        atomic_store(&pci->vectors[i].pending, 0U);
     }
 }
 
@@ -173,7 +173,7 @@ uint64_t avps_pci_pending_read(struct avps_pci *pci, uint32_t offset, uint32_t w
     for (uint32_t bit = 0; bit < 8U * width; bit++) {
         const uint32_t index = 8U * offset + bit;
 
-        if (index < pci->vector_count && atomic_load(&pci->vectors[index].pending)) {
+        if (index < pci->vector_count && atomic_load(&pci->vectors[index].pending) != 0U) {
             bits |= (uint64_t)1 << bit;
         }
     }
@@ -188,7 +188,7 @@ void avps_pci_msix_save(const struct avps_pci *pci, struct avps_state *state)
         for (uint32_t word = 0; word < MSIX_WORDS; word++) {
             avps_state_put_int(state, msix_word(&pci->vectors[i], word), 4);
         }
-        avps_state_put_int(state, atomic_load(&pci->vectors[i].pending) ? 1U : 0U, 1);
+        avps_state_put_int(state, atomic_load(&pci->vectors[i].pending), 1);
     }
 }
 
@@ -200,7 +200,7 @@ void avps_pci_msix_load(struct avps_pci *pci, struct avps_state *state)
         for (uint32_t word = 0; word < MSIX_WORDS; word++) {
             atomic_store(&vector->word[word], (uint32_t)avps_state_get_int(state, 4));
         }
-        atomic_store(&vector->pending, avps_state_get_bool(state));
+        atomic_store(&vector->pending, avps_state_get_bool(state) ? 1U : 0U);
         if ((msix_word(vector, MSIX_ADDRESS_LOW) & 3U) != 0U ||
             msix_word(vector, MSIX_CONTROL) > MSIX_MASKED) {
             state->failed = true;
@@ -211,7 +211,7 @@ void avps_pci_msix_load(struct avps_pci *pci, struct avps_state *state)
 bool avps_pci_msix_has_pending(const struct avps_pci *pci)
 {
     for (uint32_t i = 0; i < pci->vector_count; i++) {
-        if (atomic_load(&pci->vectors[i].pending)) {
+        if (atomic_load(&pci->vectors[i].pending) != 0U) {
             return true;
         }
     }
