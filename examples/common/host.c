@@ -122,7 +122,7 @@ static void device_event(void *ctx, enum avps_event code, uint64_t a, uint64_t b
 {
     struct host_device *device = ctx;
 
-    (void)b;
+    avps_stats_note(&device->events, code, a, b);
     if (code == AVPS_EVENT_DEVICE_FAULT && device_may_speak(device)) {
         host_say(device->host, LOG_ERROR, "%s: the driver broke a rule (%s): needs a reset",
                  device->label, avps_status_name((enum avps_status)(-(int)a)));
@@ -172,6 +172,11 @@ void host_device_ready(struct host_device *device)
     if (device->kind->ready != NULL) {
         device->kind->ready(device);
     }
+}
+
+struct avps_stats_device host_device_stats(const struct host_device *device)
+{
+    return (struct avps_stats_device){device->name, device->base, &device->events};
 }
 
 void host_device_wake(struct host_device *device)

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "avps/avps.h"
+#include "avps_common/stats.h"
 #include "avps_posix/error.h"
 #include "avps_posix/loop.h"
 #include "avps_posix/runner.h"
@@ -79,6 +80,7 @@ struct host_device {
     struct avps_posix_loop *loop; /* whose context it lives in */
     struct avps_mem mem;          /* its way to guest memory */
     char label[160];              /* for the log; a network without --mac makes its address of it */
+    char name[32];                /* in reports of counters, without spaces */
     bool busy_poll;               /* the loop polls it all the time: so are its completions */
     bool access_platform;         /* offer and require ACCESS_PLATFORM */
 
@@ -92,6 +94,7 @@ struct host_device {
     struct avps_posix_turn turn;
     struct avps_device *base; /* NULL until it is open */
     uint64_t event_ns;        /* last guest fault in the log */
+    struct avps_stats_events events;
 };
 
 /* The kinds that there are. */
@@ -113,6 +116,9 @@ enum avps_status host_device_open(struct host_device *device, struct avps_posix_
 
 /* It has its transport: what is behind it may come. */
 void host_device_ready(struct host_device *device);
+
+/* Its place in a report of counters. It is open. */
+struct avps_stats_device host_device_stats(const struct host_device *device);
 
 /* Poll it soon: after avps_kick, in the loop's context. */
 void host_device_wake(struct host_device *device);

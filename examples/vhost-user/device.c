@@ -86,6 +86,8 @@ struct device *device_new(struct program *program, const struct host_kind *kind)
         free(device);
         return NULL;
     }
+    (void)snprintf(device->host->name, sizeof device->host->name, "%s%u", kind->name,
+                   program->device_count);
     device->program = program;
     device->options.linger_us = DEVICE_LINGER;
     device->served = (struct option_group){

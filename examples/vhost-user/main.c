@@ -34,6 +34,7 @@ struct global_options {
     bool list;
     bool once;
     const char *log;
+    const char *stats;
 };
 
 static const struct option global_rows[] = {
@@ -54,6 +55,11 @@ static const struct option global_rows[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct global_options, log),
      .help = "what goes to standard error: none, error, or info (info)"},
+    {.name = "stats",
+     .value = "PATH",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct global_options, stats),
+     .help = "serve counters and events on this Unix socket, for avps-top"},
     {.name = "once",
      .type = OPTION_FLAG,
      .offset = offsetof(struct global_options, once),
@@ -127,6 +133,7 @@ static enum command apply_globals(struct program *program, const struct global_o
         return command_wrong("", "--log takes none, error or info");
     }
     program->once = globals->once;
+    program->stats_path = globals->stats;
     if (globals->version) {
         print_version();
         return COMMAND_DONE;
@@ -221,7 +228,10 @@ static size_t global_length(char *const *arguments, size_t count)
     size_t at = 0;
 
     while (at < count && strncmp(arguments[at], "--", 2) == 0) {
-        at += strcmp(arguments[at], "--log") == 0 && at + 1U < count ? 2U : 1U;
+        const bool takes_next =
+            strcmp(arguments[at], "--log") == 0 || strcmp(arguments[at], "--stats") == 0;
+
+        at += takes_next && at + 1U < count ? 2U : 1U;
     }
     return at;
 }
@@ -250,6 +260,34 @@ static enum command command_line(struct program *program, char *const *arguments
 
 /* ---- running ---- */
 
+static uint32_t program_devices(void *ctx, struct avps_stats_device *devices, uint32_t most)
+{
+    const struct program *program = ctx;
+    uint32_t count = 0;
+
+    while (count < program->device_count && count < most) {
+        devices[count] = host_device_stats(program->devices[count]->host);
+        count++;
+    }
+    return count;
+}
+
+static bool program_serve_stats(struct program *program)
+{
+    const struct avps_posix_stats_config config = {.path = program->stats_path,
+                                                   .loop = &program->loop,
+                                                   .devices = program_devices,
+                                                   .ctx = program};
+    struct avps_posix_error error = {{0}};
+
+    if (program->stats_path == NULL ||
+        avps_posix_stats_open(&config, &program->stats, &error) == AVPS_OK) {
+        return true;
+    }
+    (void)fprintf(stderr, PROGRAM_NAME ": --stats: %s\n", error.text);
+    return false;
+}
+
 static bool program_start(struct program *program)
 {
     for (uint32_t i = 0; i < program->device_count; i++) {
@@ -261,7 +299,7 @@ static bool program_start(struct program *program)
             return false;
         }
     }
-    return true;
+    return program_serve_stats(program);
 }
 
 static void program_each(struct program *program, bool reload)
@@ -361,6 +399,7 @@ static int program_end(struct program *program, int status)
     if (program->failed) {
         program_give_up(program);
     }
+    avps_posix_stats_close(program->stats);
     for (uint32_t i = program->device_count; i > 0U; i--) {
         if (!device_end(program->devices[i - 1U])) {
             status = EXIT_RUN;

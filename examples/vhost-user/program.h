@@ -9,6 +9,7 @@
 
 #include "avps_posix/loop.h"
 #include "avps_posix/notify.h"
+#include "avps_posix/stats.h"
 #include "avps_vhost_user/backend.h"
 #include "host.h"
 
@@ -33,6 +34,8 @@ struct program {
     struct device *devices[HOST_DEVICES];
     uint32_t device_count;
     struct option_group globals; /* options of the program, while the command line is read */
+    const char *stats_path;      /* NULL: counters are not served */
+    struct avps_posix_stats *stats;
     enum host_log log;
     bool once; /* end with the first front end */
     bool stopping;

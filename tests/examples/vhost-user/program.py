@@ -3,7 +3,7 @@
 """The program avps-vhost-user as its user sees it: what it refuses and how, help and manual pages,
 starting, serving, signals, the end.
 
-usage: program.py PROGRAM [unittest options]
+usage: program.py PROGRAM AVPS-TOP [unittest options]
 """
 import os
 import pty
@@ -21,6 +21,7 @@ import unittest
 from pathlib import Path
 
 PROGRAM = ""
+TOP = ""
 MANUALS = Path(__file__).resolve().parents[3] / "examples/vhost-user/man"
 DEVICES = {"blk": 2, "net": 1, "console": 3, "rng": 4}
 GET_FEATURES, SET_OWNER, GET_PROTOCOL, SET_PROTOCOL, GET_QUEUES, GET_CONFIG = 1, 3, 15, 16, 17, 24
@@ -156,6 +157,7 @@ class Refusals(Folder):
                 ("there is no option --verbose", "--verbose"),
                 ("--log takes none, error or info", "--log", "loud", "rng", *at),
                 ("--log needs a value", "--log"),
+                ("--stats needs a value", "--stats"),
                 ("rng: --log is given twice", "--log", "none", "rng", *at, "--log", "info"),
                 ("blk: there is no option --flie", "blk", *at, "--flie", image),
                 ("blk: 'disk.img' is no option", "blk", *at, "disk.img"),
@@ -221,7 +223,9 @@ class Refusals(Folder):
                  "tcp:1:65536"),
                 ("--size takes columns and rows such as 80x24, not '80'", "console", *at, "--size",
                  "80"),
-                ("cannot write to /no/such/log", "console", *at, "--file", "/no/such/log")]:
+                ("cannot write to /no/such/log", "console", *at, "--file", "/no/such/log"),
+                ("--stats: cannot listen on /no/such/s", "--log", "error", "--stats", "/no/such/s",
+                 "rng", *at)]:
             with self.subTest(arguments=arguments):
                 self.refused(1, needle, *arguments)
                 self.assertFalse(os.path.exists(self.path("s")))
@@ -407,6 +411,30 @@ class Serving(Folder):
         self.assertEqual(len(seen), 2)
         self.assertTrue(all(address[:2] == b"\x52\x54" for address in seen))
 
+    def test_counters_are_served_and_shown(self):
+        process = self.start("--stats", self.path("stats"), "blk", "--socket", self.path("blk"),
+                             "--null", "1M", "+", "rng", "--socket", self.path("rng"), ready=2)
+        reader = socket.socket(socket.AF_UNIX)
+        reader.settimeout(PATIENCE)
+        reader.connect(self.path("stats"))
+        words = [line.split()[:3] for line in reader.makefile().read().splitlines()]
+        reader.close()
+        self.assertEqual(words, [["device", "name=blk0", "id=2"], ["device", "name=rng1", "id=4"],
+                                 ["end", "devices=2"]])
+        shown = subprocess.run([TOP, "--once", f"here={self.path('stats')}"], text=True,
+                               capture_output=True, timeout=PATIENCE, check=False)
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        rows = [line.split()[:5] for line in shown.stdout.splitlines()]
+        self.assertEqual(rows, [["SOURCE", "DEVICE", "TYPE", "STATE", "CHAINS"],
+                                ["here", "blk0", "blk", "off", "0"],
+                                ["here", "rng1", "rng", "off", "0"]])
+        self.assertEqual(self.stop(process), 0)
+        self.assertFalse(os.path.exists(self.path("stats")))
+        gone = subprocess.run([TOP, "--once", self.path("stats")], text=True, timeout=PATIENCE,
+                              capture_output=True, check=False)
+        self.assertEqual(gone.returncode, 1)
+        self.assertIn("No such file or directory", gone.stdout)
+
     def test_log_none_says_nothing(self):
         at = ["rng", "--socket", self.path("s")]
         for arguments in (["--log", "none", *at], [*at, "--log=none"]):
@@ -455,4 +483,5 @@ class Serving(Folder):
 
 if __name__ == "__main__":
     PROGRAM = os.path.abspath(sys.argv.pop(1))
+    TOP = os.path.abspath(sys.argv.pop(1))
     unittest.main()
