@@ -270,6 +270,10 @@ uint32_t avps_device_id(const struct avps_device *dev);
 /** Device status as the driver sees it. */
 uint8_t avps_device_status(const struct avps_device *dev);
 
+/** Features offered to the driver: what it can see in the transport's registers. Those that depend on
+ *  the transport are there once it is attached. */
+const struct avps_features *avps_device_offered(const struct avps_device *dev);
+
 /** Features accepted by the driver; all zero before FEATURES_OK. */
 const struct avps_features *avps_device_features(const struct avps_device *dev);
 

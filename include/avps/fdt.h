@@ -34,6 +34,8 @@ struct avps_fdt_mmio {
     const uint32_t *iommus;     /**< Phandle and specifier cells, or NULL. Goes with the device's
                                        ACCESS_PLATFORM. */
     uint32_t iommu_cells;       /**< How many, 1..AVPS_FDT_CELLS_MAX; 0 with NULL. */
+    uint32_t memory_region;     /**< Phandle of a `restricted-dma-pool` that the driver is to bounce
+                                       through; 0: none. Goes with ACCESS_PLATFORM. */
 };
 
 /** Add a node `virtio_mmio@<base>` to a read-write tree.
@@ -95,9 +97,10 @@ struct avps_fdt_pci {
     uint32_t msi_controller;  /**< Phandle of what takes the messages of all
                                                     functions, by their requester ID if it tells
                                                     them apart; 0: none, no MSI-X. */
-    uint32_t iommu;    /**< Phandle of the IOMMU of all functions, by requester ID; 0: none. Goes
+    uint32_t iommu; /**< Phandle of the IOMMU of all functions, by requester ID; 0: none. Goes
                             with ACCESS_PLATFORM. */
-    bool dma_coherent; /**< As for avps_fdt_mmio. */
+    uint32_t memory_region; /**< As for avps_fdt_mmio, for all functions. */
+    bool dma_coherent;      /**< As for avps_fdt_mmio. */
 };
 
 /** Add a node `pcie@<ecam>`, "pci-host-ecam-generic", to a read-write tree.

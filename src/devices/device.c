@@ -733,6 +733,11 @@ uint8_t avps_device_status(const struct avps_device *dev)
     return dev->status;
 }
 
+const struct avps_features *avps_device_offered(const struct avps_device *dev)
+{
+    return &dev->offered;
+}
+
 const struct avps_features *avps_device_features(const struct avps_device *dev)
 {
     return &dev->accepted;

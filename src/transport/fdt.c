@@ -10,12 +10,12 @@
 #include "avps/ecam.h"
 #include "avps/mmio.h"
 
-#define FDT_PROPS_MAX 13U
+#define FDT_PROPS_MAX 15U
 
 /* Cells of all properties: the most are of a PCI host with all pins, whose map has for each of them
  * 3 cells of address, the pin, a phandle, 2 of address and the interrupt. */
 #define FDT_MAP_CELLS (AVPS_FDT_PINS_MAX * (7U + AVPS_FDT_PIN_CELLS_MAX))
-#define FDT_CELLS_MAX (FDT_MAP_CELLS + AVPS_FDT_WINDOWS_MAX * 7U + 21U)
+#define FDT_CELLS_MAX (FDT_MAP_CELLS + AVPS_FDT_WINDOWS_MAX * 7U + 22U)
 
 /* Parts of a PCI address. */
 #define FDT_PCI_MEMORY_32    0x02000000U
@@ -111,6 +111,13 @@ static void fdt_prop_cell(struct fdt_node *node, const char *name, uint32_t valu
     fdt_prop_cells(node, name);
 }
 
+static void fdt_prop_phandle(struct fdt_node *node, const char *name, uint32_t phandle)
+{
+    if (phandle != 0U) {
+        fdt_prop_cell(node, name, phandle);
+    }
+}
+
 /* Whether a range can be written in the cells of a parent. */
 static bool fdt_range_fits(uint64_t base, uint64_t size, int address_cells, int size_cells)
 {
@@ -150,15 +157,14 @@ static void fdt_describe_mmio(struct fdt_node *node, const struct avps_fdt_mmio 
     fdt_prop_cells(node, "reg");
     fdt_cells(node, desc->interrupts, desc->interrupt_cells);
     fdt_prop_cells(node, "interrupts");
-    if (desc->interrupt_parent != 0U) {
-        fdt_prop_cell(node, "interrupt-parent", desc->interrupt_parent);
-    }
+    fdt_prop_phandle(node, "interrupt-parent", desc->interrupt_parent);
     fdt_flag(node, "dma-coherent", desc->dma_coherent);
     fdt_flag(node, "wakeup-source", desc->wakeup_source);
     if (desc->iommus != NULL) {
         fdt_cells(node, desc->iommus, desc->iommu_cells);
         fdt_prop_cells(node, "iommus");
     }
+    fdt_prop_phandle(node, "memory-region", desc->memory_region);
 }
 
 /* ---- a PCI host ---- */
@@ -276,6 +282,7 @@ static void fdt_describe_pci(struct fdt_node *node, const struct avps_fdt_pci *d
     fdt_prop_pins(node, desc);
     fdt_prop_requesters(node, "msi-map", desc->msi_controller);
     fdt_prop_requesters(node, "iommu-map", desc->iommu);
+    fdt_prop_phandle(node, "memory-region", desc->memory_region);
     fdt_flag(node, "dma-coherent", desc->dma_coherent);
 }
 

@@ -394,6 +394,19 @@ static void test_device_insists_on_access_platform_where_configured(void **state
     off();
 }
 
+static void test_device_tells_what_it_offers(void **state)
+{
+    (void)state;
+    power_on(TEST_MEM_REGIONS, TEST_FAKE_SYNC);
+    for (unsigned int bit = 0; bit < 128U; bit++) {
+        assert_int_equal(avps_features_has(avps_device_offered(&fake.base), bit),
+                         test_driver_offers(&d, bit));
+    }
+    assert_true(avps_features_has(avps_device_offered(&fake.base), AVPS_F_VERSION_1));
+    assert_false(avps_features_has(avps_device_offered(&fake.base), AVPS_F_ACCESS_PLATFORM));
+    off();
+}
+
 /* [core-2.4]: the same set again and again, after resets */
 static void test_device_accepts_the_same_set_after_every_reset(void **state)
 {
@@ -2117,6 +2130,7 @@ int main(void)
         cmocka_unit_test(test_device_insists_on_a_required_feature),
         cmocka_unit_test(test_device_lets_the_model_refuse_a_set),
         cmocka_unit_test(test_device_insists_on_access_platform_where_configured),
+        cmocka_unit_test(test_device_tells_what_it_offers),
         cmocka_unit_test(test_device_accepts_the_same_set_after_every_reset),
         cmocka_unit_test(test_device_ignores_features_written_after_features_ok),
         cmocka_unit_test(test_device_drops_feature_words_that_do_not_exist),

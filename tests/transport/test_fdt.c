@@ -75,6 +75,7 @@ static void assert_plain_node(const void *fdt, int node)
     assert_false(has(fdt, node, "dma-coherent"));
     assert_false(has(fdt, node, "wakeup-source"));
     assert_false(has(fdt, node, "iommus"));
+    assert_false(has(fdt, node, "memory-region"));
 }
 
 /* [AVPS BOOT-2] [AVPS BOOT-3] */
@@ -102,6 +103,7 @@ static void test_fdt_writes_every_option(void **state)
     desc.wakeup_source = true;
     desc.iommus = stream;
     desc.iommu_cells = 2;
+    desc.memory_region = 7;
     tree_init(&tree, 2, 2);
     assert_int_equal(avps_fdt_add_mmio(tree.fdt, tree.soc, &desc), AVPS_OK);
     const int node = find(tree.fdt, "/soc/virtio_mmio@a000000");
@@ -109,6 +111,7 @@ static void test_fdt_writes_every_option(void **state)
     assert_true(has(tree.fdt, node, "dma-coherent"));
     assert_true(has(tree.fdt, node, "wakeup-source"));
     assert_cells(tree.fdt, node, "iommus", stream, 2);
+    assert_cells(tree.fdt, node, "memory-region", &desc.memory_region, 1);
 }
 
 static void test_fdt_follows_the_parents_cells(void **state)
@@ -363,6 +366,7 @@ static void assert_plain_host(const void *fdt, int node)
     assert_false(has(fdt, node, "interrupt-map"));
     assert_false(has(fdt, node, "msi-map"));
     assert_false(has(fdt, node, "iommu-map"));
+    assert_false(has(fdt, node, "memory-region"));
     assert_false(has(fdt, node, "dma-coherent"));
 }
 
@@ -413,12 +417,14 @@ static void test_fdt_routes_messages_and_translations_of_a_pci_host(void **state
     (void)state;
     desc.msi_controller = 7;
     desc.iommu = 9;
+    desc.memory_region = 11;
     desc.dma_coherent = true;
     tree_init(&tree, 2, 2);
     assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &desc), AVPS_OK);
     const int node = find(tree.fdt, "/soc/pcie@3f000000");
     assert_cells(tree.fdt, node, "msi-map", messages, 4);
     assert_cells(tree.fdt, node, "iommu-map", iommu, 4);
+    assert_cells(tree.fdt, node, "memory-region", &desc.memory_region, 1);
     assert_true(has(tree.fdt, node, "dma-coherent"));
 }
 
@@ -500,6 +506,7 @@ static void test_fdt_describes_the_largest_pci_host(void **state)
     desc.controller_address_cells = 2;
     desc.msi_controller = 2;
     desc.iommu = 3;
+    desc.memory_region = 4;
     desc.dma_coherent = true;
     assert_int_equal(fdt_create(fdt, sizeof fdt), 0);
     assert_int_equal(fdt_finish_reservemap(fdt), 0);
