@@ -97,6 +97,27 @@ static bool platform_nodes(struct reader *reader, int parent, const char *const 
     return true;
 }
 
+/* ---- rules between properties ---- */
+
+/* "expected X beside it, found none": `name` makes no sense alone. */
+static bool platform_needs(struct reader *reader, int node, const char *name, const char *other)
+{
+    (void)property_wrong(reader, node, name);
+    line_text(&reader->line, other);
+    line_text(&reader->line, " beside it, found none");
+    return false;
+}
+
+/* "expected no X beside it, found one". */
+static bool platform_excludes(struct reader *reader, int node, const char *name, const char *other)
+{
+    (void)property_wrong(reader, node, name);
+    line_text(&reader->line, "no ");
+    line_text(&reader->line, other);
+    line_text(&reader->line, " beside it, found one");
+    return false;
+}
+
 /* ---- networks ---- */
 
 static const struct property_row platform_network_rows[] = {
@@ -106,6 +127,8 @@ static const struct property_row platform_network_rows[] = {
     {"age-s", &property_number, offsetof(struct avps_platform_network, age_s), 0, 1000000, false,
      NULL},
     {"uplink", &property_name, offsetof(struct avps_platform_network, uplink), 0, 0, false, NULL},
+    {"uplink-vlan", &property_number, offsetof(struct avps_platform_network, uplink_vlan), 1, 4094,
+     false, NULL},
 };
 
 static bool platform_network(struct reader *reader, int parent, int node)
@@ -130,7 +153,11 @@ static bool platform_network(struct reader *reader, int parent, int node)
                                          PLATFORM_COUNT(platform_network_rows), network};
 
     platform->network_count++;
-    return property_read(reader, node, &table, 1U) && platform_nodes(reader, node, NULL, 0U);
+    if (!property_read(reader, node, &table, 1U) || !platform_nodes(reader, node, NULL, 0U)) {
+        return false;
+    }
+    return network->uplink_vlan == 0U || network->uplink != NULL ||
+           platform_needs(reader, node, "uplink-vlan", "uplink");
 }
 
 static bool platform_networks(struct reader *reader, int parent)
@@ -159,12 +186,12 @@ static const struct property_row platform_device_rows[] = {
     {"queue-size", &property_power, AT(queue_size), 2, AVPS_QUEUE_SIZE_MAX, false, NULL},
     {"budget", &property_number, AT(budget), 1, 1024, false, NULL},
     {"access-platform", &property_flag, AT(access_platform), 0, 0, false, NULL},
-    {"common-features", &property_features, AT(withhold), 0, 0, false, &features_common},
+    {"common-features", &property_features, 0, 0, 0, false, &features_common},
 };
 
 static const struct property_row platform_blk_rows[] = {
     {"backend", &property_name, AT(backend), 0, 0, true, NULL},
-    {"features", &property_features, AT(withhold), 0, 0, false, &features_blk},
+    {"features", &property_features, 0, 0, 0, false, &features_blk},
     {"queues", &property_number, AT(queues), 1, AVPS_BLK_QUEUES, false, NULL},
     {"size-mib", &property_number, AT(blk.size_mib), 1, 4194304, false, NULL},
     {"serial", &property_text, AT(blk.serial), 1, AVPS_BLK_ID_BYTES, false, NULL},
@@ -174,7 +201,7 @@ static const struct property_row platform_blk_rows[] = {
 
 static const struct property_row platform_net_rows[] = {
     {"network", &property_network, AT(net.network), 0, 0, true, NULL},
-    {"features", &property_features, AT(withhold), 0, 0, false, &features_net},
+    {"features", &property_features, 0, 0, 0, false, &features_net},
     {"queues", &property_number, AT(queues), 1, 8, false, NULL},
     {"mac", &property_mac, AT(net.mac), 0, 0, true, NULL},
     {"mac-allowed", &property_macs, AT(net), 0, 0, false, NULL},
@@ -189,7 +216,7 @@ static const struct property_row platform_net_rows[] = {
 
 static const struct property_row platform_console_rows[] = {
     {"backend", &property_name, AT(backend), 0, 0, true, NULL},
-    {"features", &property_features, AT(withhold), 0, 0, false, &features_console},
+    {"features", &property_features, 0, 0, 0, false, &features_console},
     {"columns", &property_number, AT(console.columns), 1, 1000, false, NULL},
     {"rows", &property_number, AT(console.rows), 1, 1000, false, NULL},
     {"ports", &property_ports, AT(console), 0, 0, false, NULL},
@@ -213,25 +240,6 @@ static const struct property_table platform_kinds[] = {
 };
 
 /* ---- rules between the properties of a device ---- */
-
-/* "expected X beside it, found none": `name` makes no sense alone. */
-static bool platform_needs(struct reader *reader, int node, const char *name, const char *other)
-{
-    (void)property_wrong(reader, node, name);
-    line_text(&reader->line, other);
-    line_text(&reader->line, " beside it, found none");
-    return false;
-}
-
-/* "expected no X beside it, found one". */
-static bool platform_excludes(struct reader *reader, int node, const char *name, const char *other)
-{
-    (void)property_wrong(reader, node, name);
-    line_text(&reader->line, "no ");
-    line_text(&reader->line, other);
-    line_text(&reader->line, " beside it, found one");
-    return false;
-}
 
 /* Features that cannot stand alone. */
 static bool platform_features_rule(struct reader *reader, int node,

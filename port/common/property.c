@@ -499,7 +499,7 @@ static bool vlans_read(struct reader *reader, struct property *property, void *p
             *property = one;
             return false;
         }
-        net->vlans[net->vlan_count] = vlan;
+        net->vlans[net->vlan_count] = (uint16_t)vlan;
         net->vlan_count++;
     }
     return true;
@@ -561,28 +561,29 @@ const struct property_type property_ports = {ports_read, ports_expected, text_fo
 
 /* ---- features ---- */
 
-/* Withhold the whole set but what is listed. */
+/* Withhold the whole set but what is listed, and promise that. */
 static bool features_read(struct reader *reader, struct property *property, void *place)
 {
     const struct feature_set *set = property->row->set;
-    struct avps_features *withheld = place;
+    struct avps_platform_device *device = place;
     struct property list = *property;
 
     (void)reader;
     for (uint32_t i = 0; i < set->count; i++) {
-        avps_features_add(withheld, set->rows[i].bit);
+        avps_features_add(&device->withhold, set->rows[i].bit);
     }
     while (list.len != 0U) {
         const struct property before = list;
         const char *name = text_next(&list);
         const struct feature *feature = name != NULL ? features_find(set, name) : NULL;
 
-        if (feature == NULL || !avps_features_has(withheld, feature->bit)) {
+        if (feature == NULL || !avps_features_has(&device->withhold, feature->bit)) {
             *property = before;
             property->len = name != NULL ? line_length(name) + 1U : before.len;
             return false; /* not a feature, or named twice */
         }
-        avps_features_remove(withheld, feature->bit);
+        avps_features_remove(&device->withhold, feature->bit);
+        avps_features_add(&device->promise, feature->bit);
     }
     return true;
 }
@@ -620,6 +621,7 @@ static bool table_knows(const struct property_table *tables, uint32_t table_coun
     return known;
 }
 
+/* What could have been there instead of a property that no row knows. */
 static void table_list(struct reader *reader, const struct property_table *tables,
                        uint32_t table_count)
 {
@@ -632,6 +634,8 @@ static void table_list(struct reader *reader, const struct property_table *table
             between = ", ";
         }
     }
+    say(reader, table_count == 0U ? "no properties here, found a property"
+                                  : ", found a property of another name");
 }
 
 /* Nothing is there that no row knows. */
@@ -651,7 +655,6 @@ static bool table_covers(struct reader *reader, int node, const struct property_
         if (!table_knows(tables, table_count, name)) {
             (void)property_wrong(reader, node, name);
             table_list(reader, tables, table_count);
-            say(reader, ", found a property of another name");
             return false;
         }
     }

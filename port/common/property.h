@@ -61,7 +61,7 @@ extern const struct property_type property_mac;       /* uint8_t[6] */
 extern const struct property_type property_macs;      /* struct avps_platform_net */
 extern const struct property_type property_vlans;     /* struct avps_platform_net */
 extern const struct property_type property_ports;     /* struct avps_platform_console */
-extern const struct property_type property_features;  /* struct avps_features: withheld */
+extern const struct property_type property_features;  /* struct avps_platform_device */
 
 /* Rows whose values go to one target. */
 struct property_table {

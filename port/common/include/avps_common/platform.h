@@ -83,7 +83,7 @@ struct avps_platform_net {
     uint32_t mac_count;                  /**< How many; 0 with mac_any. */
     bool mac_any;                        /**< Any source address is allowed. */
     uint32_t vlan;                       /**< Untagged VLAN, 0: none. */
-    uint32_t vlans[AVPS_PLATFORM_LIST];  /**< Tagged VLANs. */
+    uint16_t vlans[AVPS_PLATFORM_LIST];  /**< Tagged VLANs. */
     uint32_t vlan_count;                 /**< How many. */
     uint32_t learn_max;                  /**< Addresses the network may learn from it; 0: no
                                                    limit. */
@@ -96,8 +96,8 @@ struct avps_platform_net {
 struct avps_platform_console {
     uint32_t columns;                       /**< Of the terminal; 0: unknown. */
     uint32_t rows;                          /**< Of the terminal; 0: unknown. */
-    const char *ports[AVPS_PLATFORM_PORTS]; /**< Names of further ports: plain channels. Each is the
-                                                 name of its resource as well. */
+    const char *ports[AVPS_PLATFORM_PORTS]; /**< Names of further ports: plain channels. The
+                                                 resource of each is "<backend>.<name>". */
     uint32_t port_count;                    /**< How many. */
 };
 
@@ -120,6 +120,8 @@ struct avps_platform_device {
     uint32_t queues;                      /**< Request queues of blk, pairs of net; else 1. */
     uint32_t queue_size;                  /**< Largest queue size. */
     uint32_t budget;                      /**< Chains per queue and poll, for avps_poll. */
+    struct avps_features promise;         /**< Named in `features` and `common-features`: has to be
+                                       offered. */
     struct avps_features withhold;        /**< Follows from `rings`, `features` and
                                                  `common-features`. */
     struct avps_platform_blk blk;         /**< With kind BLK. */
@@ -141,11 +143,12 @@ struct avps_platform_guest {
 
 /** A network between guests. */
 struct avps_platform_network {
-    const char *name;   /**< Unique; net devices refer to it. */
-    const char *uplink; /**< Resource that your port connects it to, or NULL: guests only. */
-    uint32_t mtu;       /**< Bytes. */
-    uint32_t addresses; /**< Size of the table of addresses: a power of two. */
-    uint32_t age_s;     /**< Seconds after which an address is forgotten; 0: never. */
+    const char *name;     /**< Unique; net devices refer to it. */
+    const char *uplink;   /**< Resource that your port connects it to, or NULL: guests only. */
+    uint32_t uplink_vlan; /**< Untagged VLAN of that; 0: none. */
+    uint32_t mtu;         /**< Bytes. */
+    uint32_t addresses;   /**< Size of the table of addresses: a power of two. */
+    uint32_t age_s;       /**< Seconds after which an address is forgotten; 0: never. */
 };
 
 /** A platform. About 40 KiB with the limits above: not for a small stack. */
