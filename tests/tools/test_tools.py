@@ -23,6 +23,7 @@ def load(name):
 
 sys.dont_write_bytecode = True
 suite = load("suite")
+glue_lines = load("glue_lines")
 
 GOOD = "[ RUN      ] test_a\n[       OK ] test_a\n[ RUN      ] test_b\n[       OK ] test_b\n"
 BAD = ("[ RUN      ] test_c\n[  ERROR   ] --- 1 != 2\n[  FAILED  ] test_c\n"
@@ -126,6 +127,36 @@ class Graph(unittest.TestCase):
 
     def test_calls_outside_are_kept_apart(self):
         self.assertEqual(self.build(("a", "memcpy", "1:1")).functions["a"].outside, {"memcpy"})
+
+
+class GlueLines(unittest.TestCase):
+    """glue_lines"""
+
+    def test_comments_and_blank_lines_are_not_counted(self):
+        self.assertEqual(glue_lines.code_lines("/* a\n * b */\n\nint x;\n  // c\n\t\n"), 1)
+
+    def test_code_beside_a_comment_is(self):
+        self.assertEqual(glue_lines.code_lines("int x; /* a\n b */ int y;\n"), 2)
+
+    def test_a_comment_sign_in_a_text_is_text(self):
+        self.assertEqual(glue_lines.code_lines('char *x = "/*";\nint y;\nchar z = \'"\'; /*\n*/\n'), 3)
+
+    def test_assembly_counts(self):
+        self.assertEqual(glue_lines.code_lines("start:\n    ret /* back */\n"), 2)
+
+    def test_a_port_is_the_sum_of_its_files(self):
+        with tempfile.TemporaryDirectory() as holder:
+            folder = Path(holder) / "port" / "one"
+            folder.mkdir(parents=True)
+            (folder / "a.c").write_text("int a;\nint b;\n")
+            (folder / "a.h").write_text("/* nothing */\nint a;\n")
+            ports = (("one", ("one/*.[ch]",), 2), ("none", ("none/*.c",), 9))
+            self.assertEqual(glue_lines.rows(Path(holder), ports),
+                             [("one", ["port/one/a.c", "port/one/a.h"], 3, 2)])
+
+    def test_a_table_is_replaced_between_its_marks(self):
+        text = "x\n" + glue_lines.BEGIN + "old\n" + glue_lines.END + "y\n"
+        self.assertEqual(glue_lines.put(text, "new\n"), text.replace("old", "new"))
 
 
 if __name__ == "__main__":
