@@ -58,9 +58,51 @@ class Rows(unittest.TestCase):
         self.assertNotEqual(verdict("expect_no_complaint", said), 0)
 
 
+GOOD = "GOOD: 2 ports, 1 queue pairs, 70000 frames each, 1 bytes, sent in 1 buffers\n"
+
+
+def dpdk(words, features, rx="mergeable buffer", tx="standard", good=GOOD):
+    """Exit status of the judgement on a log of dpdk/frames with these features and paths."""
+    log = "".join(
+        f"virtio_user_dev_set_features(): (/w/a.sock) set features: {features}\n"
+        f"set_rxtx_funcs(): virtio: using {rx} Rx path on port {port}\n"
+        f"set_rxtx_funcs(): virtio: using {tx} Tx path on port {port}\n"
+        for port in (0, 1)
+    )
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(log + good)
+        file.flush()
+        script = f'. "{HERE}/lib/verdict.sh"; . "{HERE}/lib/dpdk.sh"; DPDK_WORDS=$2; expect_dpdk "$1" 2'
+        command = ["bash", "-c", script, "bash", file.name, words]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+class Dpdk(unittest.TestCase):
+    def test_a_port_that_is_what_it_says_is_accepted(self):
+        self.assertEqual(dpdk("split", "0x110008000"), 0)
+        packed = ("packed ring vectorized", "packed ring vectorized")
+        self.assertEqual(dpdk("packed plain in-order vector", "0xd10000000", *packed), 0)
+
+    def test_other_features_are_refused(self):
+        for features in ("0x510008000", "0x910008000", "0x110000000", "0x110408000", "0x10008000"):
+            self.assertNotEqual(dpdk("split", features), 0)
+
+    def test_other_paths_are_refused(self):
+        self.assertNotEqual(dpdk("split", "0x110008000", rx="standard"), 0)
+        self.assertNotEqual(dpdk("split", "0x110008000", tx="inorder"), 0)
+        self.assertNotEqual(dpdk("split plain vector", "0x110000000", rx="standard"), 0)
+
+    def test_a_run_that_did_not_end_well_or_was_short_is_refused(self):
+        self.assertNotEqual(dpdk("split", "0x110008000", good=""), 0)
+        self.assertNotEqual(dpdk("split", "0x110008000", good="WRONG: frame 7\n"), 0)
+        short = GOOD.replace("70000", "100")
+        self.assertNotEqual(dpdk("split", "0x110008000", good=short), 0)
+        self.assertNotEqual(dpdk("split pairs", "0x110408000"), 0)
+
+
 class Choice(unittest.TestCase):
     def choose(self, patterns, uml="own"):
-        script = f'. "{HERE}/lib/cases.sh"; UML={uml}; case_choose "$1"'
+        script = f'. "{HERE}/lib/dpdk.sh"; . "{HERE}/lib/cases.sh"; UML={uml}; case_choose "$1"'
         command = ["bash", "-c", script, "bash", patterns]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)
         return done.stdout.split()
