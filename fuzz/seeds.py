@@ -50,6 +50,28 @@ def device(target, scenes):
             put(target, f"{name}-{ring}-stream", program(STREAM, features, *steps))
 
 
+def i2c(address, flags, *parts, status=writable(1)):
+    header = [address & 255, address >> 8, 0, 0, flags, 0, 0, 0]
+    return chain(0, readable(header), *parts, status)
+
+
+def seeds_i2c():
+    write, read, more = 0, 2, 1
+    device("i2c", {
+        "write": [i2c(0xA0, write, readable(b"\x10data")), [POLL, POLL, 0]],
+        "quick": [i2c(0xA0, write), [POLL, POLL, 0]],
+        "register": [i2c(0xA0, write | more, readable(b"\x07")),
+                     i2c(0xA0, read, writable(4)), [POLL, POLL, 0]],
+        "ten-bit": [i2c(0x23F2, read, writable(2)), [POLL, POLL, 0]],
+        "denied": [i2c(0xA2, write, readable(b"x")), [POLL, POLL, 0]],
+        "open-group": [i2c(0xA0, write | more, readable(b"x")), [POLL, POLL, POLL, 0]],
+        "bad-flags": [i2c(0xA0, 0x44, readable(b"x")), [POLL, POLL, 0]],
+        "no-status": [chain(0, readable([0xA0, 0, 0, 0, 0, 0, 0, 0])), [POLL, 0]],
+        "later": [i2c(0x90, read, writable(2)), [POLL, POLL, 1], [HOST, 0], [POLL]],
+        "saved": [i2c(0x90, read, writable(2)), [POLL, POLL, 0], [SAVE, 0], [POLL]],
+    })
+
+
 def seeds_rng():
     device("rng", {
         "one-request": [chain(0, writable(64)), [POLL]],
@@ -428,6 +450,7 @@ def seeds_inflight():
 
 def main():
     seeds_rng()
+    seeds_i2c()
     seeds_blk()
     seeds_console()
     seeds_net()

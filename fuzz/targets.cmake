@@ -14,6 +14,7 @@ set(AVPS_FUZZ_TARGETS
     net
     switch
     admin
+    i2c
     vhost_user
     inflight
 )

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE_DIRS = ("include", "src", "port")
 SUFFIXES = (".c", ".h", ".S", ".cpp")
 TAG = re.compile(r"\[((?:drv\.)?[a-z][a-z0-9-]*-(?:\d+\.\d+|x\d+)|AVPS [A-Z]+-\d+)\]")
-PREFIX = "core|feat|init|admin|split|packed|shm|pci|mmio|rng|blk|net|console"
+PREFIX = "core|feat|init|admin|split|packed|shm|pci|mmio|rng|blk|net|console|i2c"
 LOOSE = re.compile(rf"\[(?:(?:drv\.)?(?:{PREFIX})-[x\d]|AVPS[ -])[^\]]*\]")
 CHAPTERS = (
     ("2", "Status, features, configuration space, virtqueues"),
@@ -35,6 +35,7 @@ CHAPTERS = (
     ("5.2", "Block device"),
     ("5.3", "Console device"),
     ("5.4", "Entropy device"),
+    ("5.16", "I2C adapter"),
     ("6", "Device-independent features"),
 )
 

@@ -11,6 +11,7 @@
 #include "avps/console.h"
 #include "avps/device.h"
 #include "avps/ecam.h"
+#include "avps/i2c.h"
 #include "avps/mem.h"
 #include "avps/mmio.h"
 #include "avps/net.h"
