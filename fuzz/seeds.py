@@ -7,6 +7,7 @@ The language is that of guest.c (devices), fuzz_chain.c (rings), fuzz_mmio.c and
 """
 import os
 import struct
+import subprocess
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
@@ -448,6 +449,17 @@ def seeds_inflight():
     put("inflight", "packed-in-flight", [0xE3] + [0] * 8 + list(region.ljust(512, b"\0")) + steps)
 
 
+# ---- platform files: what dtc makes of the tests' ----
+
+def seeds_platform():
+    tests = os.path.join(os.path.dirname(CORPUS), "..", "tests", "port", "platform")
+    for folder in ("good", "bad", "../../../examples/platforms"):
+        for name in sorted(os.listdir(os.path.join(tests, folder))):
+            blob = subprocess.run(["dtc", "-q", "-O", "dtb", os.path.join(tests, folder, name)],
+                                  capture_output=True, check=True).stdout
+            put("platform", os.path.splitext(name)[0], blob)
+
+
 def main():
     seeds_rng()
     seeds_i2c()
@@ -461,6 +473,7 @@ def main():
     seeds_mmio()
     seeds_pci()
     seeds_state()
+    seeds_platform()
     seeds_vhost_user()
     seeds_inflight()
 

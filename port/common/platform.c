@@ -11,7 +11,7 @@
 
 #define PLATFORM_COUNT(rows) ((uint32_t)(sizeof(rows) / sizeof(rows)[0]))
 
-#define PLATFORM_QUEUE_SIZE 256U /* defaults */
+#define PLATFORM_QUEUE_SIZE (AVPS_QUEUE_SIZE_MAX < 256 ? AVPS_QUEUE_SIZE_MAX : 256) /* defaults */
 #define PLATFORM_BUDGET     64U
 #define PLATFORM_MTU        1500U
 #define PLATFORM_ADDRESSES  64U
@@ -367,7 +367,7 @@ static struct avps_platform_device platform_device_defaults(const char *name)
     const struct avps_platform_device device = {.name = name,
                                                 .packed = true,
                                                 .queues = 1U,
-                                                .queue_size = PLATFORM_QUEUE_SIZE,
+                                                .queue_size = (uint32_t)PLATFORM_QUEUE_SIZE,
                                                 .budget = PLATFORM_BUDGET,
                                                 .blk.serial = name,
                                                 .rng.max_bytes = PLATFORM_RNG_BYTES};
@@ -533,11 +533,12 @@ static bool platform_root(struct reader *reader)
     return true;
 }
 
-/* Whether libfdt can walk the blob without leaving it. */
+/* Whether libfdt can walk the blob without leaving it. Versions before 17 are not written any more, and
+ * libfdt up to 1.6.1 at least follows a NULL in some of them. */
 static bool platform_is_tree(const void *blob, size_t size)
 {
     return blob != NULL && (uintptr_t)blob % 8U == 0U && size >= sizeof(struct fdt_header) &&
-           fdt_check_full(blob, size) == 0;
+           fdt_version(blob) >= 17U && fdt_check_full(blob, size) == 0;
 }
 
 enum avps_status avps_platform_parse(struct avps_platform *platform, const void *blob, size_t size,

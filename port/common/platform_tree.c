@@ -16,6 +16,7 @@
 
 #define TREE_SPI   0U /* cells of an interrupt: kind, number, trigger */
 #define TREE_PPI   1U
+#define TREE_EDGE  1U
 #define TREE_LEVEL 4U
 
 #define TREE_MIB 0x100000ULL
@@ -260,7 +261,8 @@ static enum avps_status tree_window(const struct tree *tree,
 {
     const struct avps_platform_machine *machine = tree->machine;
     const uint64_t stride = machine->mmio_stride != 0U ? machine->mmio_stride : AVPS_MMIO_SIZE;
-    const uint32_t interrupt[] = {TREE_SPI, machine->mmio_spi + device->unit, TREE_LEVEL};
+    const uint32_t interrupt[] = {TREE_SPI, machine->mmio_spi + device->unit,
+                                  machine->mmio_edge ? TREE_EDGE : TREE_LEVEL};
     const uint32_t grants[] = {tree->phandles.xen_grants, machine->xen_backend};
     const bool granted = tree->phandles.xen_grants != 0U;
     const struct avps_fdt_mmio window = {.base = machine->mmio + device->unit * stride,
@@ -279,8 +281,10 @@ static enum avps_status tree_windows(const struct tree *tree)
     enum avps_status status = AVPS_OK;
 
     for (uint32_t i = 0; i < tree->guest->device_count && status == AVPS_OK; i++) {
-        if (tree->guest->devices[i].transport == AVPS_PLATFORM_MMIO) {
-            status = tree_window(tree, &tree->guest->devices[i]);
+        const struct avps_platform_device *device = &tree->guest->devices[i];
+
+        if (device->transport == AVPS_PLATFORM_MMIO && device->unit >= tree->machine->mmio_skip) {
+            status = tree_window(tree, device);
         }
     }
     return status;

@@ -281,6 +281,17 @@ static void test_platform_refuses_what_is_no_tree(void **state)
     assert_int_equal(avps_platform_parse(NULL, blob.bytes, size, &line), AVPS_E_PARAM);
 }
 
+/* A tree of version 3, whose root has no name: libfdt 1.6.1 would follow a NULL. */
+static void test_platform_refuses_an_old_version(void **state)
+{
+    const size_t size = platform_file_load("good/full", &blob);
+
+    (void)state;
+    fdt_set_version(blob.bytes, 3);
+    fdt_set_last_comp_version(blob.bytes, 2);
+    assert_no_tree(blob.bytes, size);
+}
+
 static void test_platform_needs_no_line(void **state)
 {
     size_t size = platform_file_load("bad/misspelt-rings", &blob);
@@ -387,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_platform_a_dma_window_needs_access_platform_everywhere),
         cmocka_unit_test(test_platform_examples_are_platforms),
         cmocka_unit_test(test_platform_refuses_what_is_no_tree),
+        cmocka_unit_test(test_platform_refuses_an_old_version),
         cmocka_unit_test(test_platform_needs_no_line),
         cmocka_unit_test(test_platform_refuses_two_nodes_of_one_name),
         cmocka_unit_test(test_platform_survives_any_changed_bit),

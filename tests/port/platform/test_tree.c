@@ -392,16 +392,23 @@ static void test_tree_writes_devices_into_a_node_of_another(void **state)
 {
     const struct avps_platform_guest *mmio = guest("good/defaults", 0);
     const struct avps_platform_phandles phandles = {.gic = 65000, .xen_grants = 7};
+    struct avps_platform_machine machine = machine_v2m;
     const uint32_t cells[] = {7, 0};
+    const uint32_t interrupt[] = {0, 19, 1};
     void *fdt = tree.bytes;
 
     (void)state;
+    machine.mmio_edge = true;
+    machine.mmio_skip = 1; /* the toolstack's own */
     assert_int_equal(fdt_create(fdt, sizeof tree.bytes) | fdt_finish_reservemap(fdt) |
                          fdt_begin_node(fdt, "") | fdt_begin_node(fdt, "passthrough"),
                      0);
-    assert_int_equal(avps_platform_write_devices(fdt, mmio, &machine_v2m, &phandles), AVPS_OK);
+    assert_int_equal(avps_platform_write_devices(fdt, mmio, &machine, &phandles), AVPS_OK);
     assert_int_equal(fdt_end_node(fdt) | fdt_end_node(fdt) | fdt_finish(fdt), 0);
     assert_cells("/passthrough/virtio_mmio@a000600", "iommus", cells, 2);
+    assert_cells("/passthrough/virtio_mmio@a000600", "interrupts", interrupt, 3);
+    assert_true(is_there("/passthrough/virtio_mmio@a000200"));
+    assert_false(is_there("/passthrough/virtio_mmio@a000000"));
 }
 
 int main(void)

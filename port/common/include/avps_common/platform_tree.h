@@ -39,26 +39,28 @@ enum avps_platform_msi {
 /** What a port's machine looks like to a guest. */
 struct avps_platform_machine {
     uint64_t ram;                              /**< First address of the guest's memory. */
-    bool gic_v2;                               /**< GICv2, else GICv3. */
     struct avps_platform_range distributor;    /**< GICD. */
     struct avps_platform_range redistributors; /**< GICR, or the CPU interface of a GICv2. */
-    enum avps_platform_msi msi;                /**< Where `messages` are taken. */
     struct avps_platform_range messages;       /**< Frame or ITS. */
-    bool psci_smc;                             /**< PSCI calls by SMC, else by HVC. */
     uint64_t mmio;                             /**< Window of unit 0. */
     uint64_t mmio_stride;                  /**< From one window to the next; 0: as long as one. */
-    uint32_t mmio_spi;                     /**< Its SPI, from 0 (interrupt ID less 32). */
     uint64_t ecam;                         /**< Configuration space of the PCI bus. */
-    uint16_t pci_buses;                    /**< Buses in it; 0: 1. */
     struct avps_platform_range pci_memory; /**< For BARs, below 4 GiB. */
     struct avps_platform_range pci_wide;   /**< 64-bit prefetchable; size 0: none. */
-    uint32_t pci_first;                    /**< Device number of unit 0. */
-    uint32_t pci_spi;                      /**< SPI of its pin. */
-    bool no_coherent_dma;                  /**< Devices need cache maintenance: see the cache
-                                                    hooks in mem.h. */
-    bool xen_grants;                       /**< Drivers share memory by grants [virtio-mmio
-                                                    only]; the devices need access_platform. */
-    uint32_t xen_backend;                  /**< Domain that they grant it to. */
+    enum avps_platform_msi msi;            /**< Where `messages` are taken. */
+    uint32_t mmio_spi;                     /**< SPI of unit 0, from 0 (interrupt ID less 32). */
+    uint32_t
+        mmio_skip; /**< The first so many windows are described by somebody else, a toolstack. */
+    uint32_t pci_first;   /**< Device number of unit 0. */
+    uint32_t pci_spi;     /**< SPI of its pin. */
+    uint32_t xen_backend; /**< Domain that memory is granted to. */
+    uint16_t pci_buses;   /**< Buses in `ecam`; 0: 1. */
+    bool gic_v2;          /**< GICv2, else GICv3. */
+    bool psci_smc;        /**< PSCI calls by SMC, else by HVC. */
+    bool mmio_edge;       /**< Windows' SPIs rise for each event, else they are levels. */
+    bool no_coherent_dma; /**< Devices need cache maintenance: see the cache hooks in mem.h. */
+    bool xen_grants;      /**< Drivers of windows share memory by grants; the devices need
+                               access_platform. */
 };
 
 /** What a boot of a guest adds. */
