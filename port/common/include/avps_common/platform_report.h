@@ -7,7 +7,7 @@
  *
  *  Freestanding. Judged are the file, and what this build of the library can: a disk that the file
  *  offers DISCARD on is taken to have it, because avps_platform_missing() stops a port that cannot.
- *  A requirement on a kind of device that a guest does not have does not bind [AVPS CONF-1]; discard
+ *  A requirement on a kind of device that a guest does not have does not bind; discard
  *  and write zeroes are asked of disks that can be written.
  */
 #ifndef AVPS_COMMON_PLATFORM_REPORT_H
