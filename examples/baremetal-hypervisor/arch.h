@@ -22,14 +22,19 @@ ARCH_SYSREG(cnthctl_el2)
 ARCH_SYSREG(cnthp_ctl_el2)
 ARCH_SYSREG(cnthp_cval_el2)
 ARCH_SYSREG(cntvoff_el2)
+ARCH_SYSREG(cntv_ctl_el0)
 ARCH_SYSREG(cptr_el2)
 ARCH_SYSREG(hcr_el2)
 ARCH_SYSREG(hstr_el2)
 ARCH_SYSREG(mair_el2)
 ARCH_SYSREG(mdcr_el2)
+ARCH_SYSREG(elr_el1)
+ARCH_SYSREG(esr_el1)
 ARCH_SYSREG(sctlr_el1)
 ARCH_SYSREG(sctlr_el2)
+ARCH_SYSREG(spsr_el1)
 ARCH_SYSREG(tcr_el2)
+ARCH_SYSREG(tpidr_el2)
 ARCH_SYSREG(ttbr0_el2)
 ARCH_SYSREG(vmpidr_el2)
 ARCH_SYSREG(vpidr_el2)
@@ -66,11 +71,15 @@ ARCH_READ(far_el2, far_el2)
 ARCH_READ(hpfar_el2, hpfar_el2)
 ARCH_READ(id_aa64mmfr0_el1, id_aa64mmfr0_el1)
 ARCH_READ(midr_el1, midr_el1)
+ARCH_READ(vbar_el1, vbar_el1)
 ARCH_READ(mpidr_el1, mpidr_el1)
 ARCH_READ(icc_iar1_el1, icc_iar1_el1)
 ARCH_READ(ich_vtr_el2, ich_vtr_el2)
 ARCH_WRITE(icc_dir_el1, icc_dir_el1)
 ARCH_WRITE(icc_eoir1_el1, icc_eoir1_el1)
+ARCH_WRITE(icc_sgi1r_el1, icc_sgi1r_el1)
+ARCH_WRITE(ich_ap0r0_el2, ich_ap0r0_el2)
+ARCH_WRITE(ich_ap1r0_el2, ich_ap1r0_el2)
 
 static inline void arch_isb(void)
 {
@@ -88,15 +97,16 @@ static inline void arch_clean_line(uintptr_t address)
     __asm__ volatile("dc cvac, %0" ::"r"(address) : "memory");
 }
 
-/* Forget every cached translation of EL2, and those of the guest. */
+/* Forget every cached translation of EL2. */
 static inline void arch_flush_el2_tlb(void)
 {
     __asm__ volatile("dsb ish\n\ttlbi alle2\n\tdsb ish\n\tisb" ::: "memory");
 }
 
-static inline void arch_flush_guest_tlb(void)
+/* Forget what the current guest's translations were, and what was fetched from its memory. */
+static inline void arch_flush_guest(void)
 {
-    __asm__ volatile("dsb ish\n\ttlbi vmalls12e1is\n\tdsb ish\n\tisb" ::: "memory");
+    __asm__ volatile("dsb ish\n\ttlbi vmalls12e1is\n\tic ialluis\n\tdsb ish\n\tisb" ::: "memory");
 }
 
 static inline uint8_t arch_mmio_read8(uintptr_t address)

@@ -16,6 +16,11 @@ uint64_t clock_now_ns(void)
     return ticks / frequency * CLOCK_SECOND + ticks % frequency * CLOCK_SECOND / frequency;
 }
 
+uint64_t clock_us(uint64_t ticks)
+{
+    return ticks / (arch_read_cntfrq_el0() / 1000000U);
+}
+
 void clock_arm(uint64_t deadline_ns)
 {
     const uint64_t frequency = arch_read_cntfrq_el0();

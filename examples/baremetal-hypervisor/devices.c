@@ -1,139 +1,227 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table of devices; making them; then time, interrupts and the service loop. */
+/* Hooks of the port; making devices; accesses; the service loop; restart and report. */
 #include "devices.h"
 
+#include <stddef.h>
+
+#include "avps_common/platform_apply.h"
 #include "clock.h"
-#include "disk.h"
-#include "entropy.h"
-#include "gic.h"
+#include "guest.h"
 #include "guest_map.h"
-#include "network.h"
-#include "terminal.h"
-#include "transport.h"
+#include "interrupt.h"
+#include "report.h"
 #include "uart.h"
-#include "v2m.h"
 
-#define DEVICES_QUEUE_SIZE 256U
-#define DEVICES_BUDGET     64U /* chains per device and turn */
-#define DEVICES_EVENTS     32U /* lines about faults at most */
-#define DEVICES_TURNS      64U /* turns before the guest runs again */
+#define DEVICES_EVENTS 32U /* lines about faults at most, per guest */
+#define DEVICES_TURNS  64U /* turns before the guest runs again */
 
-struct devices_row {
-    enum avps_status (*add)(void);
-    void (*run)(void);        /* serve the back end; after every turn */
-    uint64_t (*due_ns)(void); /* when it must run next at the latest */
-    void (*report)(void);
+static const struct devices_kind *const devices_kinds[] = {
+    [AVPS_PLATFORM_BLK] = &disk_kind,
+    [AVPS_PLATFORM_NET] = &network_kind,
+    [AVPS_PLATFORM_CONSOLE] = &terminal_kind,
+    [AVPS_PLATFORM_RNG] = &entropy_kind,
 };
 
-static const struct devices_row devices_table[] = {
-    {disk_add, disk_run, disk_due_ns, disk_report},
-    {network_add, network_run, network_due_ns, network_report},
-    {terminal_add, terminal_run, terminal_due_ns, terminal_report},
-    {entropy_add, entropy_run, entropy_due_ns, entropy_report},
-};
+/* ---- hooks: their context is a group ---- */
 
-#define DEVICES_COUNT (sizeof devices_table / sizeof devices_table[0])
-
-static struct bm_board devices_all;
-static struct avps_features devices_withhold;
-
-struct bm_board *devices_board(void)
+static void devices_level(void *ctx, uint32_t line, bool high)
 {
-    return &devices_all;
+    const struct devices_group *group = ctx;
+
+    interrupt_level(group->guest, group->first_line + line, high);
 }
 
-struct avps_device_config devices_base(struct avps_queue *queues, uint16_t count)
+static uint64_t devices_now_ns(void *ctx)
 {
-    const struct avps_device_config base = {.mem = &devices_all.mem,
-                                            .port = bm_port(&devices_all),
-                                            .queues = queues,
-                                            .queue_count = count,
-                                            .queue_size_max = DEVICES_QUEUE_SIZE,
-                                            .withhold = devices_withhold};
-
-    return base;
+    (void)ctx;
+    return clock_now_ns();
 }
 
-/* The port asks for `deadline_ns`; a back end may need the timer earlier. */
-static void devices_timer(uint64_t deadline_ns)
+static void devices_timer(void *ctx, uint64_t deadline_ns)
 {
-    for (uint32_t i = 0; i < DEVICES_COUNT; i++) {
-        const uint64_t due = devices_table[i].due_ns();
+    struct devices_group *group = ctx;
 
-        deadline_ns = due < deadline_ns ? due : deadline_ns;
-    }
-    clock_arm(deadline_ns);
+    group->deadline_ns = deadline_ns;
 }
 
 /* Say when a guest's driver goes wrong; a guest can cause it at will, so not for ever. */
-static void devices_event(uint32_t device, enum avps_event code, uint64_t a, uint64_t b)
+static void devices_event(void *ctx, uint32_t device, enum avps_event code, uint64_t a, uint64_t b)
 {
-    static uint32_t said;
+    struct guest *guest = ((const struct devices_group *)ctx)->guest;
     const bool fault = code == AVPS_EVENT_QUEUE_FAULT || code == AVPS_EVENT_DEVICE_FAULT ||
                        code == AVPS_EVENT_QUEUE_REFUSED || code == AVPS_EVENT_FEATURES_REFUSED;
 
-    if (!fault || said == DEVICES_EVENTS) {
+    if (!fault || guest->events_said >= DEVICES_EVENTS) {
         return;
     }
-    said++;
+    guest->events_said++;
     uart_begin();
     uart_text("guest fault");
     uart_field("slot", device);
     uart_field("event", (uint64_t)code);
     uart_field("a", a);
     uart_field("b", b);
-    uart_end();
+    report_end(guest);
 }
 
-static const struct bm_hooks devices_hooks = {.set_level = gic_set_level,
-                                              .now_ns = clock_now_ns,
+static void devices_message(void *ctx, uint64_t address, uint32_t data)
+{
+    interrupt_message(((const struct devices_group *)ctx)->guest, address, data);
+}
+
+static const struct bm_hooks devices_hooks = {.set_level = devices_level,
+                                              .now_ns = devices_now_ns,
                                               .timer = devices_timer,
                                               .event = devices_event,
-                                              .message = v2m_send};
+                                              .message = devices_message};
 
-bool devices_init(const struct host *host, uint64_t ram_size)
+/* ---- making devices ---- */
+
+static enum avps_status devices_add_group(struct guest *guest, uint32_t index)
 {
+    struct devices_group *group = &guest->devices.groups[index];
     const struct avps_mem_region ram = {.gpa = GUEST_RAM,
-                                        .size = ram_size,
-                                        .host = (uint8_t *)HOST_GUEST_RAM,
+                                        .size = guest->ram_size,
+                                        .host = (uint8_t *)(uintptr_t)guest->ram,
                                         .access = AVPS_ACCESS_RW};
 
-    if (!host_option(host, "ring=packed")) {
-        avps_features_add(&devices_withhold, AVPS_F_RING_PACKED);
-    }
-    bool made = bm_board_init(&devices_all, &devices_hooks, GUEST_VIRTIO, ram) == AVPS_OK &&
-                transport_init(host, &devices_all) == AVPS_OK;
-
-    for (uint32_t i = 0; i < DEVICES_COUNT; i++) {
-        made = made && devices_table[i].add() == AVPS_OK;
-    }
-    return made;
+    group->guest = guest;
+    group->first_line = index * BM_DEVICES;
+    group->deadline_ns = CLOCK_NEVER;
+    return bm_board_init(&group->board, &devices_hooks, group, GUEST_VIRTIO, ram);
 }
 
-void devices_interrupt(uint32_t intid)
+static enum avps_status devices_add_part(struct guest *guest, struct devices_part *part,
+                                         const struct avps_platform_device *plan)
 {
-    if (intid == GIC_PPI_HYP_TIMER) {
-        clock_quiet(); /* devices_run arms it again */
-    } else if (intid >= GIC_SPI_BASE) {
-        terminal_typed();
-    }
+    part->kind = devices_kinds[plan->kind];
+    part->guest = guest;
+    part->plan = plan;
+    part->board = &guest->devices.groups[plan->transport].board;
+    return part->kind->add(part);
 }
 
-void devices_run(void)
+const char *devices_init(struct guest *guest)
 {
-    bool more = true;
+    static const struct bm_pci_map map = {
+        .ecam = GUEST_ECAM, .memory = GUEST_PCI, .memory_size = GUEST_PCI_SIZE};
+    struct devices *all = &guest->devices;
+
+    for (uint32_t i = 0; i < DEVICES_GROUPS; i++) {
+        if (devices_add_group(guest, i) != AVPS_OK) {
+            return "board";
+        }
+    }
+    if (bm_pci_init(&all->bus, &all->groups[AVPS_PLATFORM_PCI].board, map) != AVPS_OK) {
+        return "bus";
+    }
+    for (uint32_t i = 0; i < guest->plan->device_count; i++) {
+        const struct avps_platform_device *plan = &guest->plan->devices[i];
+
+        if (all->count == DEVICES_MAX ||
+            devices_add_part(guest, &all->parts[all->count], plan) != AVPS_OK) {
+            return plan->name;
+        }
+        all->count++;
+    }
+    return NULL;
+}
+
+struct avps_device_config devices_base(struct devices_part *part, struct avps_queue *queues)
+{
+    const struct avps_device_config base = {
+        .mem = &part->board->mem, .port = bm_port(part->board), .queues = queues};
+
+    return base;
+}
+
+/* What the platform names has to be there. */
+enum avps_status devices_attach(struct devices_part *part, struct avps_device *device)
+{
+    const enum avps_status status = part->plan->transport == AVPS_PLATFORM_PCI
+                                        ? bm_pci_attach(&part->guest->devices.bus, device)
+                                        : bm_attach(part->board, device);
+
+    if (status == AVPS_OK && avps_platform_missing(part->plan, device) != NULL) {
+        return AVPS_E_UNSUPPORTED;
+    }
+    return status;
+}
+
+/* ---- running ---- */
+
+bool devices_trap(struct guest *guest, uint64_t ipa, const struct bm_access *access, uint64_t x[31])
+{
+    struct devices *all = &guest->devices;
+
+    return bm_trap(&all->groups[AVPS_PLATFORM_MMIO].board, ipa, access, x) ||
+           (all->groups[AVPS_PLATFORM_PCI].board.count != 0U &&
+            bm_pci_trap(&all->bus, ipa, access, x));
+}
+
+static bool devices_poll(struct devices *all)
+{
+    bool more = false;
+
+    for (uint32_t i = 0; i < all->count; i++) {
+        all->parts[i].kind->run(&all->parts[i]);
+    }
+    for (uint32_t i = 0; i < DEVICES_GROUPS; i++) {
+        more = bm_poll(&all->groups[i].board, all->parts[0].plan->budget) || more;
+    }
+    return more;
+}
+
+/* The calling CPU's timer is for whatever of the guest's devices is due first. */
+static void devices_arm(const struct devices *all)
+{
+    uint64_t first = CLOCK_NEVER;
+
+    for (uint32_t i = 0; i < DEVICES_GROUPS; i++) {
+        first = all->groups[i].deadline_ns < first ? all->groups[i].deadline_ns : first;
+    }
+    for (uint32_t i = 0; i < all->count; i++) {
+        const uint64_t due = all->parts[i].kind->due_ns(&all->parts[i]);
+
+        first = due < first ? due : first;
+    }
+    clock_arm(first);
+}
+
+void devices_run(struct guest *guest)
+{
+    struct devices *all = &guest->devices;
+    bool more = all->count != 0U;
 
     for (uint32_t turn = 0; turn < DEVICES_TURNS && more; turn++) {
-        for (uint32_t i = 0; i < DEVICES_COUNT; i++) {
-            devices_table[i].run();
-        }
-        more = bm_poll(&devices_all, DEVICES_BUDGET);
+        more = devices_poll(all);
+    }
+    devices_arm(all);
+}
+
+/* ---- restart and report ---- */
+
+/* Requests that a back end cannot cancel at once are waited for: their time is bounded. */
+void devices_restart(struct guest *guest)
+{
+    struct devices *all = &guest->devices;
+
+    while (!bm_reset(&all->groups[AVPS_PLATFORM_MMIO].board) || !bm_pci_reset(&all->bus)) {
+        (void)devices_poll(all);
+    }
+    for (uint32_t i = 0; i < all->count; i++) {
+        all->parts[i].kind->restart(&all->parts[i]);
     }
 }
 
-void devices_report(void)
+void devices_report(struct guest *guest)
 {
-    for (uint32_t i = 0; i < DEVICES_COUNT; i++) {
-        devices_table[i].report();
+    const struct devices *all = &guest->devices;
+
+    for (uint32_t i = 0; i < DEVICES_GROUPS; i++) {
+        report_board(guest, &all->groups[i].board);
+    }
+    for (uint32_t i = 0; i < all->count; i++) {
+        all->parts[i].kind->report(&all->parts[i]);
     }
 }

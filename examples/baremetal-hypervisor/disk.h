@@ -3,13 +3,20 @@
 #ifndef HYP_DISK_H
 #define HYP_DISK_H
 
-#include <stdint.h>
+#include "avps/blk.h"
+#include "avps_sim/ramdisk.h"
 
-#include "avps/status.h"
+#define DISK_REQUESTS 32U
+#define DISK_QUEUES   1U
 
-enum avps_status disk_add(void);
-void disk_run(void);
-uint64_t disk_due_ns(void);
-void disk_report(void);
+struct disk {
+    struct avps_blk blk;
+    struct avps_queue queue[DISK_QUEUES];
+    struct avps_blk_request requests[DISK_REQUESTS];
+    struct avps_sim_ramdisk ram;
+    struct avps_sim_pending pending[DISK_REQUESTS];
+};
+
+extern const struct devices_kind disk_kind;
 
 #endif

@@ -3,13 +3,17 @@
 #ifndef HYP_ENTROPY_H
 #define HYP_ENTROPY_H
 
-#include <stdint.h>
+#include "avps/rng.h"
+#include "avps_sim/entropy.h"
 
-#include "avps/status.h"
+struct entropy {
+    struct avps_rng rng;
+    struct avps_queue queue[1];
+    struct avps_sim_entropy source;
+    uint64_t refill_ns;
+    uint64_t outages;
+};
 
-enum avps_status entropy_add(void);
-void entropy_run(void);
-uint64_t entropy_due_ns(void);
-void entropy_report(void);
+extern const struct devices_kind entropy_kind;
 
 #endif

@@ -1,34 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Exits, in the order of the code: stopping the guest, memory accesses, calls and registers,
- * interrupts, and the set-up of EL1. */
+/* Making guests; loading one; its life, seen from the CPUs that run it; requests. */
 #include "guest.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "arch.h"
-#include "bm_port.h"
-#include "devices.h"
+#include "clock.h"
+#include "cpu.h"
 #include "gic.h"
-#include "gic_regs.h"
+#include "guest_load.h"
 #include "guest_map.h"
-#include "psci.h"
+#include "interrupt.h"
+#include "machine.h"
+#include "memory.h"
+#include "network.h"
 #include "report.h"
-#include "transport.h"
 #include "uart.h"
-#include "v2m.h"
-#include "vgic.h"
-
-#define ESR_EC(esr)      ((uint32_t)((esr) >> 26) & 0x3fU)
-#define ESR_EC_HVC       0x16U
-#define ESR_EC_SMC       0x17U
-#define ESR_EC_SYSREG    0x18U
-#define ESR_EC_DABT      0x24U
-#define ESR_EC_IABT      0x20U
-#define ESR_SYSREG_READ  (1U << 0)
-#define ESR_SYSREG_ID    0x3ffc1eU /* op0, op2, op1, CRn, CRm */
-#define ESR_ICC_SGI1R    0x3a3016U
-#define ESR_SYSREG_RT(e) ((uint32_t)((e) >> 5) & 31U)
 
 #define HCR_VM   (1ULL << 0)
 #define HCR_SWIO (1ULL << 1)
@@ -40,197 +27,338 @@
 #define HCR_APK  (1ULL << 40) /* pointer authentication, where the CPU has it, is the guest's */
 #define HCR_API  (1ULL << 41)
 
-#define GUEST_SPSR  0x3c5ULL      /* EL1h, everything masked */
-#define GUEST_SCTLR 0x30d00800ULL /* RES1: MMU and caches off */
-#define GUEST_CPTR  0x33ffULL     /* RES1: nothing trapped */
+#define GUEST_SPSR    0x3c5ULL      /* EL1h, everything masked */
+#define GUEST_SCTLR   0x30d00800ULL /* RES1: MMU and caches off */
+#define GUEST_CPTR    0x33ffULL     /* RES1: nothing trapped */
+#define GUEST_CNTHCTL 1ULL          /* the counter is the guest's, the physical timer is not */
+#define GUEST_MPIDR   (1ULL << 31)  /* RES1; the rest is the CPU's number */
 
-#define UART_DR_OFFSET 0U
-#define UART_SIZE      0x1000U
+static struct guest guest_all[GUEST_MAX];
+static uint32_t guest_number;
+static atomic_uint guest_alive; /* guests that run, or are about to */
 
-/* Stop for a reason that is the guest's fault or ours: say where, then end the run. */
-static _Noreturn void guest_crash(const char *reason, const struct vcpu *vcpu, uint64_t ipa)
+struct guest *guest_at(uint32_t index)
 {
-    uart_begin();
-    uart_text("guest crashed: ");
-    uart_text(reason);
-    uart_text(" esr=");
-    uart_hex(arch_read_esr_el2());
-    uart_text(" elr=");
-    uart_hex(vcpu->elr);
-    uart_text(" far=");
-    uart_hex(arch_read_far_el2());
-    uart_text(" ipa=");
-    uart_hex(ipa);
-    uart_end();
-    report_and_stop("crash");
+    return &guest_all[index];
 }
 
-/* Early console of the guest: what it writes to the data register is printed, all reads are 0
- * ("ready"). */
-static uint64_t guest_early_uart(uint64_t offset, uint32_t width, int write, uint64_t value)
+uint32_t guest_count(void)
 {
-    (void)width;
-    if (write != 0 && offset == UART_DR_OFFSET) {
-        const char byte = (char)(value & 0xffU);
+    return guest_number;
+}
 
-        uart_write(&byte, 1U);
+/* ---- making ---- */
+
+static bool guest_make_memory(struct guest *guest)
+{
+    guest->ram_size = (uint64_t)guest->plan->memory_mib << 20;
+    guest->ram = memory_take(guest->ram_size);
+    bm_stage2_init(&guest->map);
+    return guest->ram != 0U &&
+           bm_stage2_map(&guest->map, GUEST_RAM, guest->ram, guest->ram_size) == AVPS_OK;
+}
+
+/* The next free physical CPUs. */
+static bool guest_make_cpus(struct guest *guest)
+{
+    static uint32_t next;
+
+    if (guest->plan->cpus > BM_CPUS || guest->plan->cpus > cpu_count() - next) {
+        return false;
     }
-    return 0U;
+    for (uint32_t i = 0; i < guest->plan->cpus; i++) {
+        struct vcpu *vcpu = &guest->vcpus[i];
+
+        *vcpu = (struct vcpu){.guest = guest, .cpu = cpu_at(next), .index = i};
+        cpu_at(next)->vcpu = vcpu;
+        next++;
+    }
+    return true;
 }
 
-/* Registers emulated here rather than by the library. */
-struct guest_window {
-    uint64_t base;
-    uint64_t size;
-    uint64_t (*access)(uint64_t offset, uint32_t width, int write, uint64_t value);
-};
-
-static const struct guest_window guest_windows[] = {
-    {GUEST_GICD, GICD_SIZE, vgic_distributor},
-    {GUEST_GICR, GICR_SIZE, vgic_redistributor},
-    {GUEST_V2M, V2M_SIZE, v2m_access},
-    {GUEST_UART, UART_SIZE, guest_early_uart},
-};
-
-/* @return false: nothing is at `ipa`. */
-static bool guest_platform_access(uint64_t ipa, const struct bm_access *access, uint64_t x[31])
+static const char *guest_make(struct guest *guest, const struct host *host)
 {
-    const uint64_t stored = access->write ? bm_stored(access, x) : 0U;
+    guest->kernel = guest_load_find(host, guest->plan->name);
+    if (guest->kernel == NULL) {
+        return "no kernel for a guest";
+    }
+    guest->initrd = &host->initrd;
+    guest->is_operator = host_option_value(host, "operator=", guest->plan->name);
+    guest->restarts = host_option(host, "restart");
+    if (!guest_make_cpus(guest)) {
+        return "more CPUs than the machine has";
+    }
+    if (!guest_make_memory(guest)) {
+        return "more memory than the machine has";
+    }
+    if (!guest_load_fits(guest)) {
+        return "its kernel and initramfs do not fit its memory";
+    }
+    const char *device = devices_init(guest);
 
-    for (size_t i = 0; i < sizeof guest_windows / sizeof guest_windows[0]; i++) {
-        const struct guest_window *window = &guest_windows[i];
+    if (device == NULL && !host_option_value(host, "hold=", guest->plan->name)) {
+        guest_ask(guest, GUEST_START);
+    }
+    return device;
+}
 
-        if (ipa - window->base < window->size) {
-            const uint64_t value =
-                window->access(ipa - window->base, access->width, access->write ? 1 : 0, stored);
+const char *guest_init(const struct avps_platform *platform, const struct host *host)
+{
+    if (platform->guest_count > GUEST_MAX) {
+        return "more guests than this hypervisor can have";
+    }
+    guest_number = platform->guest_count;
+    for (uint32_t i = 0; i < guest_number; i++) {
+        guest_all[i].plan = &platform->guests[i];
+        guest_all[i].number = i;
 
-            if (!access->write) {
-                bm_loaded(access, x, value);
-            }
-            return true;
+        const char *wrong = guest_make(&guest_all[i], host);
+
+        if (wrong != NULL) {
+            return wrong;
         }
     }
-    return false;
+    return NULL;
 }
 
-static void guest_data_abort(struct vcpu *vcpu, uint64_t esr)
-{
-    const uint64_t page = (arch_read_hpfar_el2() & 0xfffffffff0ULL) << 8;
-    const uint64_t ipa = page | (arch_read_far_el2() & 0xfffU);
-    struct bm_access access;
+/* ---- requests ---- */
 
-    if (!bm_decode(esr, &access)) {
-        guest_crash("access without a syndrome", vcpu, ipa);
+void guest_ask(struct guest *guest, enum guest_request request)
+{
+    atomic_store(&guest->request, (unsigned int)request);
+    if (request == GUEST_START && guest->state == GUEST_OFF) {
+        atomic_fetch_add(&guest_alive, 1U);
     }
-    if (!transport_trap(ipa, &access, vcpu->x) && !guest_platform_access(ipa, &access, vcpu->x)) {
-        guest_crash("nothing at this address", vcpu, ipa);
+    interrupt_call(guest, UINT32_MAX);
+}
+
+bool guest_is_running(const struct guest *guest)
+{
+    return guest->state == GUEST_RUNNING;
+}
+
+void guest_booted(struct guest *guest)
+{
+    const uint64_t now = arch_read_cntpct_el0();
+    uint64_t exits = 0;
+    uint64_t hypervisor = 0;
+
+    if (guest->booted) {
+        return;
     }
-    vcpu->elr += 4U;
-}
-
-static void guest_call(struct vcpu *vcpu)
-{
-    switch (psci_call(vcpu)) {
-    case PSCI_OFF:
-        uart_say("guest powered off");
-        report_and_stop("off");
-    case PSCI_RESET:
-        uart_say("guest asked for a reset");
-        report_and_stop("reset");
-    case PSCI_RESUME:
-        break;
+    guest->booted = true;
+    for (uint32_t i = 0; i < guest->plan->cpus; i++) {
+        exits += guest->vcpus[i].exits;
+        hypervisor += guest->vcpus[i].hypervisor;
     }
+    report_begin("boot");
+    uart_field("life", guest->lives);
+    uart_field("reset_to_start_us", clock_us(guest->started));
+    uart_field("start_to_init_us", clock_us(now - guest->started));
+    uart_field("exits", exits);
+    uart_field("in_exits_us", clock_us(hypervisor));
+    report_end(guest);
 }
 
-/* The only trapped register: the guest sends software interrupts, here always to itself. */
-static void guest_system_register(struct vcpu *vcpu, uint64_t esr)
-{
-    const uint32_t rt = ESR_SYSREG_RT(esr);
+/* ---- a life begins ---- */
 
-    if ((esr & ESR_SYSREG_READ) != 0U || (esr & ESR_SYSREG_ID) != ESR_ICC_SGI1R) {
-        guest_crash("system register", vcpu, 0U);
+static void guest_begin(struct guest *guest)
+{
+    lock_take(&guest->lock);
+    guest->lives++;
+    guest->booted = false;
+    guest_load(guest);
+    bm_psci_init(&guest->psci, guest->plan->cpus, guest_load_entry(guest), GUEST_RAM);
+    bm_psci_memory(&guest->psci, GUEST_RAM, guest->ram_size);
+    bm_gic_reset(&guest->gic, guest->plan->cpus, gic_lr_count());
+    for (uint32_t i = 0; i < guest->plan->cpus; i++) {
+        guest->vcpus[i].exits = 0;
+        guest->vcpus[i].hypervisor = 0;
     }
-    const uint64_t value = rt == 31U ? 0U : vcpu->x[rt];
-    const bool all_but_self = ((value >> 40) & 1U) != 0U;
-
-    if (!all_but_self && (value & 1U) != 0U) {
-        gic_send_sgi((uint32_t)(value >> 24) & 15U);
-    }
-    vcpu->elr += 4U;
+    guest->started = arch_read_cntpct_el0();
+    guest->state = GUEST_RUNNING;
+    lock_give(&guest->lock);
 }
 
-/* Before every return: let the devices work and show the guest their interrupts. */
-static void guest_return(void)
+void guest_init_cpu(struct vcpu *vcpu)
 {
-    devices_run();
-    gic_deliver();
-}
+    const uint32_t pa_range = (uint32_t)arch_read_id_aa64mmfr0_el1() & 7U;
 
-void guest_exit_sync(struct vcpu *vcpu)
-{
-    const uint64_t esr = arch_read_esr_el2();
-
-    switch (ESR_EC(esr)) {
-    case ESR_EC_DABT:
-        guest_data_abort(vcpu, esr);
-        break;
-    case ESR_EC_HVC:
-        guest_call(vcpu);
-        break;
-    case ESR_EC_SMC:
-        vcpu->elr += 4U;
-        guest_call(vcpu);
-        break;
-    case ESR_EC_SYSREG:
-        guest_system_register(vcpu, esr);
-        break;
-    case ESR_EC_IABT:
-        guest_crash("no memory to execute", vcpu, (arch_read_hpfar_el2() & 0xfffffffff0ULL) << 8);
-    default:
-        guest_crash("unexpected exception", vcpu, 0U);
-    }
-    guest_return();
-}
-
-void guest_exit_irq(struct vcpu *vcpu)
-{
-    const uint32_t intid = gic_take();
-
-    (void)vcpu;
-    if (intid == GIC_PPI_VIRTUAL_TIMER || intid == GIC_PPI_TIMER) {
-        gic_forward(intid);
-    } else if (intid < GIC_SPURIOUS) {
-        devices_interrupt(intid);
-        gic_finish(intid);
-    }
-    guest_return();
-}
-
-void guest_exit_serror(struct vcpu *vcpu)
-{
-    guest_crash("system error", vcpu, 0U);
-}
-
-static void guest_init_cpu(void)
-{
     arch_write_hcr_el2(HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TSC | HCR_RW |
                        HCR_APK | HCR_API);
-    arch_write_cnthctl_el2(3U); /* counter and physical timer are the guest's */
-    arch_write_cntvoff_el2(0U);
+    arch_write_vtcr_el2(bm_stage2_vtcr(pa_range));
+    arch_write_vttbr_el2(bm_stage2_vttbr(&vcpu->guest->map, (uint8_t)(vcpu->guest->number + 1U)));
+    arch_write_cnthctl_el2(GUEST_CNTHCTL);
     arch_write_cptr_el2(GUEST_CPTR);
     arch_write_mdcr_el2(0U);
     arch_write_hstr_el2(0U);
-    arch_write_sctlr_el1(GUEST_SCTLR);
-    arch_write_vmpidr_el2(arch_read_mpidr_el1());
+    arch_write_vmpidr_el2(GUEST_MPIDR | vcpu->index);
     arch_write_vpidr_el2(arch_read_midr_el1());
     arch_isb();
 }
 
-_Noreturn void guest_run(uint64_t entry, uint64_t dtb)
+static _Noreturn void guest_enter(struct vcpu *vcpu)
 {
-    const struct vcpu vcpu = {.x = {dtb}, .elr = entry, .spsr = GUEST_SPSR};
+    const struct bm_psci_cpu *begin = &vcpu->guest->psci.cpus[vcpu->index];
+    const struct regs regs = {.x = {begin->context}, .elr = begin->entry, .spsr = GUEST_SPSR};
 
-    guest_init_cpu();
-    gic_deliver();
-    vcpu_enter(&vcpu);
+    gic_reset_guest();
+    arch_write_sctlr_el1(GUEST_SCTLR);
+    arch_write_cntvoff_el2(vcpu->guest->started);
+    arch_flush_guest();
+    vcpu->cpu->exited = arch_read_cntpct_el0();
+    guest_return(vcpu);
+    vcpu_enter(&regs);
+}
+
+/* Whether PSCI, or the beginning of a life, started this virtual CPU. */
+static bool guest_starts(struct vcpu *vcpu)
+{
+    struct guest *guest = vcpu->guest;
+
+    lock_take(&guest->lock);
+    const bool starts = guest->state == GUEST_RUNNING && bm_psci_begin(&guest->psci, vcpu->index);
+
+    guest->inside += starts ? 1U : 0U;
+    lock_give(&guest->lock);
+    return starts;
+}
+
+void guest_interrupts(struct vcpu *vcpu)
+{
+    const uint32_t intid = gic_take();
+
+    if (intid == GIC_PPI_VIRTUAL_TIMER) {
+        interrupt_timer(vcpu);
+        return;
+    }
+    if (intid >= GIC_SPURIOUS) {
+        return;
+    }
+    if (intid == GIC_PPI_HYP_TIMER) {
+        clock_quiet(); /* devices_run arms it again */
+    } else if (intid >= GIC_SPI_BASE) {
+        lock_take(&guest_all[0].lock);
+        terminal_typed(&guest_all[0]);
+        lock_give(&guest_all[0].lock);
+    }
+    gic_finish(intid);
+}
+
+_Noreturn void guest_run(struct vcpu *vcpu)
+{
+    struct guest *guest = vcpu->guest;
+
+    for (;;) {
+        guest_interrupts(vcpu);
+        if (vcpu->index == 0U && guest->state == GUEST_OFF) {
+            const unsigned int request = atomic_exchange(&guest->request, GUEST_NOTHING);
+
+            if (request == GUEST_START || request == GUEST_RESTART) {
+                guest_begin(guest);
+            }
+        }
+        if (guest_starts(vcpu)) {
+            guest_enter(vcpu);
+        }
+        cpu_wait();
+    }
+}
+
+/* ---- and ends ---- */
+
+/* All is off: the last counters, and the machine. */
+static void guest_check_all_off(void)
+{
+    if (atomic_fetch_sub(&guest_alive, 1U) == 1U) {
+        machine_off();
+    }
+}
+
+static void guest_report(struct guest *guest)
+{
+    devices_report(guest);
+    report_begin("end");
+    uart_field("irq_waited", guest->gic.counters.waited);
+    uart_field("messages", guest->gic.counters.messages);
+    uart_field("messages_lost", guest->gic.counters.messages_lost);
+    uart_field("lives", guest->lives);
+    uart_text(" guest=");
+    uart_text(guest->end);
+    report_end(guest);
+}
+
+/* The last CPU has left; the lock is held. */
+static void guest_finish(struct guest *guest)
+{
+    devices_restart(guest);
+    guest->state = GUEST_OFF;
+    if (guest->again) {
+        uart_begin();
+        uart_text("guest starts again after: ");
+        uart_text(guest->end);
+        report_end(guest);
+        atomic_store(&guest->request, GUEST_START);
+        interrupt_call(guest, 1U);
+        return;
+    }
+    guest_report(guest);
+    guest_check_all_off();
+}
+
+/* Out of the guest. Whoever is left looks, because the timer for the devices may have been here. */
+static _Noreturn void guest_leave(struct vcpu *vcpu)
+{
+    struct guest *guest = vcpu->guest;
+
+    lock_take(&guest->lock);
+    guest->inside--;
+    if (guest->inside == 0U && guest->state == GUEST_ENDING) {
+        guest_finish(guest);
+    }
+    lock_give(&guest->lock);
+    interrupt_call(guest, UINT32_MAX);
+    gic_reset_guest();
+    cpu_rest();
+}
+
+_Noreturn void guest_park(struct vcpu *vcpu)
+{
+    guest_leave(vcpu);
+}
+
+static void guest_end_as(struct guest *guest, const char *end, bool again)
+{
+    lock_take(&guest->lock);
+    if (guest->state == GUEST_RUNNING) {
+        guest->state = GUEST_ENDING;
+        guest->end = end;
+        guest->again = again;
+    }
+    lock_give(&guest->lock);
+    interrupt_call(guest, UINT32_MAX);
+}
+
+void guest_end(struct vcpu *vcpu, const char *end, bool again)
+{
+    guest_end_as(vcpu->guest, end, again && vcpu->guest->restarts);
+}
+
+void guest_return(struct vcpu *vcpu)
+{
+    struct guest *guest = vcpu->guest;
+    const unsigned int request = guest->request;
+
+    if (request == GUEST_STOP || request == GUEST_RESTART) {
+        atomic_store(&guest->request, GUEST_NOTHING);
+        guest_end_as(guest, "stopped", request == GUEST_RESTART);
+    }
+    if (guest->state != GUEST_RUNNING) {
+        guest_leave(vcpu);
+    }
+    lock_take(&guest->lock);
+    devices_run(guest);
+    lock_give(&guest->lock);
+    interrupt_deliver(vcpu);
+    vcpu->hypervisor += arch_read_cntpct_el0() - vcpu->cpu->exited;
 }

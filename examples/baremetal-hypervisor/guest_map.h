@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The guest's address map. Its memory is deliberately not where it is in the machine, so that every
- * address that a device sees has to be translated. */
+/* The address map that each guest sees, and where things are in the machine. Memory is deliberately not
+ * where it is in the machine, so that every address that a device sees has to be translated. */
 #ifndef HYP_GUEST_MAP_H
 #define HYP_GUEST_MAP_H
 
@@ -15,9 +15,14 @@
 
 #define GUEST_PCI_SIZE 0x01000000ULL
 
-/* Where things are in the machine: the hypervisor ends below its RAM disk (hypervisor.ld checks),
- * which ends below the guest's memory. */
-#define HOST_DISK      0x44000000ULL
-#define HOST_GUEST_RAM 0x48000000ULL
+/* Inside the guest's memory: its device tree, its kernel; its initramfs follows. */
+#define GUEST_DTB_SIZE 0x10000ULL
+#define GUEST_KERNEL   (GUEST_RAM + 0x200000ULL)
+
+/* In the machine: the hypervisor ends below what was loaded for its guests (hypervisor.ld checks), which
+ * ends below the pool, from which disks and guests' memories are taken. */
+#define HOST_LOADED 0x44000000ULL
+#define HOST_POOL   0x50000000ULL
+#define HOST_END    0x80000000ULL
 
 #endif

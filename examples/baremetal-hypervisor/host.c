@@ -54,18 +54,54 @@ static bool host_memory(struct host *host, const void *dtb)
                       &host->ram);
 }
 
-/* The guest's kernel and initramfs, where QEMU's guest-loader put them. */
+static void host_cpus(struct host *host, const void *dtb)
+{
+    int node = -1;
+
+    while ((node = fdt_node_offset_by_prop_value(dtb, node, "device_type", "cpu", 4)) >= 0 &&
+           host->cpu_count < HOST_CPUS) {
+        int len = 0;
+        const fdt32_t *reg = fdt_getprop(dtb, node, "reg", &len);
+
+        if (reg != NULL && len >= 4) { /* the last cell: clusters 0 to 255 */
+            host->cpus[host->cpu_count++] = fdt32_ld(&reg[len / 4 - 1]);
+        }
+    }
+}
+
+/* What QEMU's guest-loader put into memory: kernels, an initramfs, and as one more of these the platform
+ * file, which is told by its first bytes. */
 static bool host_modules(struct host *host, const void *dtb)
 {
-    const int kernel = host_compatible(dtb, "multiboot,kernel");
+    struct host_range range;
+    int node = -1;
 
-    host->guest_args = host_string(dtb, kernel, "bootargs");
-    return host_range(dtb, kernel, 0U, &host->kernel) &&
-           host_range(dtb, host_compatible(dtb, "multiboot,ramdisk"), 0U, &host->initrd);
+    while ((node = fdt_node_offset_by_compatible(dtb, node, "multiboot,kernel")) >= 0 &&
+           host->kernel_count < HOST_KERNELS) {
+        struct host_kernel *kernel = &host->kernels[host->kernel_count++];
+
+        kernel->args = host_string(dtb, node, "bootargs");
+        if (!host_range(dtb, node, 0U, &kernel->image)) {
+            return false;
+        }
+    }
+    node = -1;
+    while ((node = fdt_node_offset_by_compatible(dtb, node, "multiboot,ramdisk")) >= 0) {
+        if (!host_range(dtb, node, 0U, &range)) {
+            return false;
+        }
+        if (fdt_check_header((const void *)(uintptr_t)range.base) == 0) {
+            host->platform = range;
+        } else {
+            host->initrd = range;
+        }
+    }
+    return host->kernel_count != 0U && host->initrd.size != 0U;
 }
 
 bool host_read(struct host *host, const void *dtb)
 {
+    (void)memset(host, 0, sizeof *host);
     if (fdt_check_header(dtb) != 0 || fdt_address_cells(dtb, 0) != 2 ||
         fdt_size_cells(dtb, 0) != 2) {
         return false;
@@ -73,21 +109,48 @@ bool host_read(struct host *host, const void *dtb)
     const int gic = host_compatible(dtb, "arm,gic-v3");
 
     host->args = host_string(dtb, fdt_path_offset(dtb, "/chosen"), "bootargs");
+    host_cpus(host, dtb);
     return host_uart(host, dtb) && host_memory(host, dtb) &&
            host_range(dtb, gic, 0U, &host->distributor) &&
            host_range(dtb, gic, 1U, &host->redistributor) && host_modules(host, dtb);
 }
 
-bool host_option(const struct host *host, const char *option)
+/* The word of the options that starts with `start`, behind that; NULL: there is none. */
+static const char *host_word(const struct host *host, const char *start)
 {
-    const size_t len = strlen(option);
+    const size_t len = strlen(start);
 
     for (const char *word = host->args; word != NULL; word = strchr(word, ' ')) {
         word += *word == ' ' ? 1 : 0;
-        if (strlen(word) >= len && memcmp(word, option, len) == 0 &&
-            (word[len] == '\0' || word[len] == ' ')) {
+        if (strlen(word) >= len && memcmp(word, start, len) == 0) {
+            return word + len;
+        }
+    }
+    return NULL;
+}
+
+bool host_option(const struct host *host, const char *option)
+{
+    const char *rest = host_word(host, option);
+
+    return rest != NULL && (*rest == '\0' || *rest == ' ');
+}
+
+bool host_option_value(const struct host *host, const char *name, const char *value)
+{
+    const char *at = host_word(host, name);
+    const size_t len = strlen(value);
+
+    while (at != NULL && strlen(at) >= len) {
+        const char end = at[len];
+
+        if (memcmp(at, value, len) == 0 && (end == '\0' || end == ' ' || end == ',')) {
             return true;
         }
+        while (*at != '\0' && *at != ' ' && *at != ',') {
+            at++;
+        }
+        at = *at == ',' ? at + 1 : NULL;
     }
     return false;
 }

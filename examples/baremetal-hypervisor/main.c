@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A small type 1 hypervisor: one Linux guest, whose disk, network, console and entropy come from
- * libavps. Reads the machine's device tree, prepares the guest and enters it. */
+/* A small type 1 hypervisor: guests on CPUs of their own, whose disks, networks, consoles and entropy come
+ * from libavps. Reads the machine's device tree and the platform file, makes the guests, starts the
+ * CPUs. */
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "devices.h"
+#include "arch.h"
+#include "cpu.h"
 #include "gic.h"
 #include "guest.h"
-#include "guest_dt.h"
 #include "guest_map.h"
 #include "host.h"
+#include "machine.h"
+#include "memory.h"
 #include "mmu.h"
-#include "psci.h"
-#include "stage2.h"
+#include "network.h"
+#include "plan.h"
 #include "uart.h"
 
 #define MAIN_UART_FALLBACK 0x09000000U /* to say that the device tree is unusable */
-#define MAIN_DTB_SIZE      0x10000U    /* room for the guest's device tree, at its first address */
 
 extern const char hyp_host_dtb[];
 
@@ -28,56 +30,82 @@ static _Noreturn void main_stop(const char *reason)
     uart_text("cannot start: ");
     uart_text(reason);
     uart_end();
-    psci_machine_off();
+    machine_off();
 }
 
-static uint64_t main_guest_address(uint64_t host_address)
+static void main_expect(const char *wrong)
 {
-    return host_address - HOST_GUEST_RAM + GUEST_RAM;
-}
-
-static bool main_inside_guest(struct host_range range, uint64_t ram_size)
-{
-    return range.base >= HOST_GUEST_RAM + MAIN_DTB_SIZE && range.size <= ram_size &&
-           range.base - HOST_GUEST_RAM <= ram_size - range.size;
-}
-
-static uint64_t main_guest_ram(const struct host *host)
-{
-    const uint64_t end = host->ram.base + host->ram.size;
-    const uint64_t size = end > HOST_GUEST_RAM ? end - HOST_GUEST_RAM : 0U;
-
-    if (size < STAGE2_GRAIN || end > 0x80000000U) {
-        main_stop("needs 160 MiB to 1 GiB of memory");
+    if (wrong != NULL) {
+        main_stop(wrong);
     }
-    return size & ~(STAGE2_GRAIN - 1U);
 }
 
-static void main_write_dt(const struct host *host, uint64_t ram_size)
+static bool main_is_loaded(const struct host_range *range)
 {
-    const struct guest_dt dt = {
-        .ram_size = ram_size,
-        .initrd_start = main_guest_address(host->initrd.base),
-        .initrd_end = main_guest_address(host->initrd.base + host->initrd.size),
-        .bootargs = host->guest_args,
-    };
-    void *dtb = (void *)(uintptr_t)HOST_GUEST_RAM;
-
-    if (guest_dt_write(&dt, dtb, MAIN_DTB_SIZE) == 0U) {
-        main_stop("the guest's device tree does not fit");
-    }
-    mmu_clean(dtb, MAIN_DTB_SIZE);
+    return range->size == 0U ||
+           (range->base >= HOST_LOADED && range->size <= HOST_POOL - HOST_LOADED &&
+            range->base <= HOST_POOL - range->size);
 }
 
-static void main_banner(const struct host *host, uint64_t ram_size)
+/* What was loaded must not lie where the hypervisor or its pool is. */
+static void main_check_modules(const struct host *host)
+{
+    bool good = main_is_loaded(&host->initrd) && main_is_loaded(&host->platform);
+
+    for (uint32_t i = 0; i < host->kernel_count; i++) {
+        good = good && main_is_loaded(&host->kernels[i].image);
+    }
+    main_expect(good ? NULL : "load kernels, initramfs and platform between 44000000 and 50000000");
+}
+
+static void main_find_cpus(const struct host *host)
+{
+    const uint64_t self = arch_read_mpidr_el1() & 0xff00ffffffULL;
+
+    cpu_init(self);
+    for (uint32_t i = 0; i < host->cpu_count; i++) {
+        if (host->cpus[i] != self) {
+            cpu_add(host->cpus[i]);
+        }
+    }
+    for (uint32_t i = 0; i < cpu_count(); i++) {
+        struct cpu *cpu = cpu_at(i);
+
+        cpu->redistributor =
+            gic_find_redistributor(host->redistributor.base, host->redistributor.size, cpu->mpidr);
+        main_expect(cpu->redistributor != 0U ? NULL : "a CPU without a redistributor");
+    }
+}
+
+static void main_banner(const struct host *host)
 {
     uart_begin();
-    uart_text("libavps bare-metal example at EL2, guest memory MiB");
-    uart_field("size", ram_size >> 20);
-    uart_field("devices", devices_board()->count);
+    uart_text("libavps bare-metal example at EL2");
+    uart_field("cpus", cpu_count());
     uart_text(" options=");
     uart_text(host->args);
     uart_end();
+    for (uint32_t i = 0; i < guest_count(); i++) {
+        const struct guest *guest = guest_at(i);
+
+        uart_begin();
+        uart_text("guest ");
+        uart_text(guest->plan->name);
+        uart_field("cpus", guest->plan->cpus);
+        uart_field("memory", guest->plan->memory_mib);
+        uart_field("devices", guest->devices.count);
+        uart_end();
+    }
+}
+
+static void main_make_guests(const struct host *host)
+{
+    struct avps_platform_line line;
+    const struct avps_platform *platform = plan_read(host, &line);
+
+    main_expect(platform == NULL ? line.text : NULL);
+    main_expect(network_init(platform) != NULL ? "a network cannot be made" : NULL);
+    main_expect(guest_init(platform, host));
 }
 
 void hyp_main(void)
@@ -86,25 +114,19 @@ void hyp_main(void)
 
     mmu_init();
     uart_init(MAIN_UART_FALLBACK);
-    if (!host_read(&host, hyp_host_dtb)) {
-        main_stop("no usable device tree");
-    }
-    const uint64_t ram_size = main_guest_ram(&host);
-
-    if (!main_inside_guest(host.kernel, ram_size) || !main_inside_guest(host.initrd, ram_size)) {
-        main_stop("kernel or initramfs outside the guest's memory");
-    }
+    main_expect(host_read(&host, hyp_host_dtb) ? NULL : "no usable device tree");
+    main_check_modules(&host);
     uart_init(host.uart.base);
-    gic_init(host.distributor.base, host.redistributor.base);
+    main_find_cpus(&host);
+    gic_init(host.distributor.base);
+    gic_init_cpu();
     gic_enable(host.uart_intid);
     if (host_option(&host, "lr=2")) {
         gic_limit(2U);
     }
-    stage2_init(GUEST_RAM, HOST_GUEST_RAM, ram_size);
-    if (!devices_init(&host, ram_size)) {
-        main_stop("a device could not be made");
-    }
-    main_write_dt(&host, ram_size);
-    main_banner(&host, ram_size);
-    guest_run(main_guest_address(host.kernel.base), GUEST_RAM);
+    memory_init(host.ram.base + host.ram.size);
+    main_make_guests(&host);
+    main_banner(&host);
+    main_expect(cpu_start_all());
+    cpu_main();
 }

@@ -2,6 +2,7 @@
 /* EL2 stage 1: addresses equal; devices below 1 GiB, RAM above, 4 KiB pages for the image. */
 #include "mmu.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arch.h"
@@ -31,7 +32,9 @@
 #define MMU_SIZE_2M  0x200000ULL
 #define MMU_SIZE_4K  0x1000ULL
 
-extern char hyp_image_start[], hyp_rodata_start[], hyp_data_start[], hyp_stack_guard[];
+extern char hyp_image_start[], hyp_rodata_start[], hyp_data_start[], hyp_stacks[], hyp_stacks_end[];
+
+#define MMU_STACK 0x11000U /* a guard page and a stack; hypervisor.ld */
 
 static uint64_t mmu_level1[4] __attribute__((aligned(4096)));
 static uint64_t mmu_ram[512] __attribute__((aligned(4096)));
@@ -46,7 +49,11 @@ static uint64_t mmu_page_attributes(uint64_t address)
     if (address < (uintptr_t)hyp_data_start) {
         return MMU_DATA | MMU_READ_ONLY;
     }
-    return address == (uintptr_t)hyp_stack_guard ? 0U : MMU_DATA;
+    const uint64_t in_stacks = address - (uintptr_t)hyp_stacks;
+    const bool guard = address >= (uintptr_t)hyp_stacks && address < (uintptr_t)hyp_stacks_end &&
+                       in_stacks % MMU_STACK == 0U;
+
+    return guard ? 0U : MMU_DATA;
 }
 
 static void mmu_fill_tables(void)
@@ -66,9 +73,14 @@ static void mmu_fill_tables(void)
 
 void mmu_init(void)
 {
+    mmu_fill_tables();
+    mmu_enter();
+}
+
+void mmu_enter(void)
+{
     const uint64_t pa_range = arch_read_id_aa64mmfr0_el1() & 7U;
 
-    mmu_fill_tables();
     arch_write_mair_el2(MMU_MAIR);
     arch_write_tcr_el2(MMU_TCR | (pa_range << 16));
     arch_write_ttbr0_el2((uintptr_t)mmu_level1);

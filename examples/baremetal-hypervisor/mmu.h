@@ -5,7 +5,9 @@
 
 #include <stddef.h>
 
+/* The first CPU makes the tables and turns its MMU on; the others use them. */
 void mmu_init(void);
+void mmu_enter(void);
 
 /* Write back [start, start + size): for what a guest reads before it turns its caches on. */
 void mmu_clean(const void *start, size_t size);

@@ -1,196 +1,220 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames for the partner are queued when the switch delivers them and answered from network_run: a
- * host port may not send while it is being delivered to. The bystander only counts what it hears: a
- * switch that learns keeps the traffic of the other two away from it. */
+/* Switches; their lock; a guest's device and its port; report. */
 #include "network.h"
 
-#include <string.h>
+#include <stddef.h>
 
-#include "avps/net.h"
-#include "avps/switch.h"
+#include "avps_common/platform_apply.h"
 #include "clock.h"
 #include "devices.h"
-#include "peer.h"
-#include "transport.h"
+#include "guest.h"
+#include "lock.h"
+#include "partner.h"
+#include "report.h"
 #include "uart.h"
 
-#define NETWORK_FRAME  1518U
-#define NETWORK_FRAMES 64U /* frames that can wait for the partner */
-#define NETWORK_TABLE  16U
-#define NETWORK_MTU    1500U
-#define NETWORK_SPEED  1000U /* Mbit/s */
-
-enum network_port { NETWORK_GUEST, NETWORK_PEER, NETWORK_BYSTANDER, NETWORK_PORTS };
-
-struct network_frame {
-    uint32_t len;
-    uint8_t bytes[NETWORK_FRAME];
-};
+#define NETWORK_FRAME 1518U
+#define NETWORK_TABLE 64U
+#define NETWORK_PORTS (GUEST_MAX + PARTNER_PORTS)
+#define NETWORK_MAX   2U
+#define NETWORK_BURST                                                                              \
+    (64U * 1024U) /* bytes that may come at once where the platform says nothing */
 
 struct network {
-    struct avps_net net;
-    struct avps_net_pair pair[1];
-    struct avps_queue queues[3];
-
+    const struct avps_platform_network *plan;
     struct avps_switch lan;
     struct avps_switch_port ports[NETWORK_PORTS];
+    uint16_t used; /* ports */
     struct avps_switch_entry table[NETWORK_TABLE];
     uint8_t bounce[2U * NETWORK_FRAME];
-
-    struct peer peer;
-    struct network_frame waiting[NETWORK_FRAMES];
-    uint32_t head; /* next frame to answer; runs on */
-    uint32_t tail; /* next free place */
-    uint64_t missed;
-    uint64_t overheard;
+    struct partner partner;
 };
 
-static struct network network;
+static struct network network_all[NETWORK_MAX];
+static const struct avps_platform *network_platform;
+static struct lock network_lock;
 
-static const uint8_t network_guest_mac[6] = {0x02, 0x61, 0x76, 0x70, 0x73, 0x01};
-static const uint8_t network_peer_mac[6] = {0x02, 0x61, 0x76, 0x70, 0x73, 0x02};
-static const uint8_t network_peer_ip[4] = {10, 0, 2, 2};
-
-/* ---- host ports ---- */
-
-static void network_deliver(void *ctx, const uint8_t *frame, uint32_t len,
-                            const struct avps_net_offload *offload)
+static void network_enter(void)
 {
-    struct network_frame *place = &network.waiting[network.tail % NETWORK_FRAMES];
-
-    (void)ctx;
-    (void)offload; /* this port takes complete frames only */
-    if (network.tail - network.head == NETWORK_FRAMES || len > sizeof place->bytes) {
-        network.missed++;
-        return;
-    }
-    (void)memcpy(place->bytes, frame, len);
-    place->len = len;
-    network.tail++;
+    lock_take(&network_lock);
 }
 
-static void network_overhear(void *ctx, const uint8_t *frame, uint32_t len,
-                             const struct avps_net_offload *offload)
+static void network_leave(void)
+{
+    lock_give(&network_lock);
+}
+
+static const struct bm_guard network_guard = {network_enter, network_leave};
+
+/* ---- switches ---- */
+
+static uint64_t network_now_ns(void *ctx)
 {
     (void)ctx;
-    (void)frame;
-    (void)len;
-    (void)offload;
-    network.overheard++;
+    return clock_now_ns();
 }
 
-static const struct avps_switch_host_ops network_peer_ops = {.deliver = network_deliver};
-static const struct avps_switch_host_ops network_bystander_ops = {.deliver = network_overhear};
+static const struct avps_sys_ops network_clock = {.now_ns = network_now_ns};
+static const struct avps_port network_port = {.sys = &network_clock};
 
-/* What the partner sends. */
-static void network_send(void *ctx, const uint8_t *bytes, uint32_t len)
+static enum avps_status network_add_switch(struct network *network)
 {
-    const struct avps_net_frame frame = {.data = bytes, .data_len = len};
+    struct avps_switch_config config = {.ports = network->ports,
+                                        .port_count = NETWORK_PORTS,
+                                        .table = network->table,
+                                        .table_size = NETWORK_TABLE,
+                                        .bounce = network->bounce,
+                                        .bounce_size = NETWORK_FRAME,
+                                        .port = &network_port};
+    enum avps_status status = avps_platform_switch(network->plan, &config);
 
-    (void)ctx;
-    if (avps_switch_send(&network.lan, NETWORK_PEER, &frame, 1U) != AVPS_OK) {
-        network.missed++;
+    if (status == AVPS_OK) {
+        status = avps_switch_init(&network->lan, &config);
+    }
+    if (status == AVPS_OK && network->plan->uplink != NULL) {
+        status = partner_init(&network->partner, &network->lan, network->plan);
+        network->used = PARTNER_PORTS;
+    }
+    return status;
+}
+
+const char *network_init(const struct avps_platform *platform)
+{
+    network_platform = platform;
+    for (uint32_t i = 0; i < platform->network_count; i++) {
+        if (i == NETWORK_MAX) {
+            return platform->networks[i].name;
+        }
+        network_all[i].plan = &platform->networks[i];
+        if (network_add_switch(&network_all[i]) != AVPS_OK) {
+            return platform->networks[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* ---- a guest's device ---- */
+
+static enum avps_status network_add_device(struct devices_part *part)
+{
+    struct card *card = &part->card;
+    struct avps_net_config config = {.base = devices_base(part, card->queues),
+                                     .ops = &avps_switch_net_ops,
+                                     .ctx = &card->network->ports[card->port],
+                                     .pairs = card->pair,
+                                     .pair_count = 1U,
+                                     .offloads = AVPS_NET_TX_CSUM | AVPS_NET_RX_CSUM};
+
+    avps_platform_net(network_platform, part->plan, &config);
+    return avps_net_init(&card->net, &config);
+}
+
+static enum avps_status network_add_port(struct devices_part *part)
+{
+    struct card *card = &part->card;
+    struct avps_switch_port_config config = {.net = &card->net};
+
+    avps_platform_switch_port(part->plan, &config);
+    return avps_switch_connect(&card->network->lan, card->port, &config);
+}
+
+static enum avps_status network_add(struct devices_part *part)
+{
+    struct card *card = &part->card;
+
+    card->network = &network_all[part->plan->net.network];
+    if (card->network->used == NETWORK_PORTS || part->plan->queues != 1U) {
+        return AVPS_E_NOSPACE;
+    }
+    card->port = card->network->used++;
+    enum avps_status status = network_add_device(part);
+
+    if (status == AVPS_OK) {
+        status = network_add_port(part);
+    }
+    if (status == AVPS_OK) {
+        status = devices_attach(part, &card->net.base);
+    }
+    if (status == AVPS_OK) {
+        bm_guard(part->board, &network_guard);
+    }
+    return status;
+}
+
+/* Whoever runs first answers for the partner. */
+static void network_run(struct devices_part *part)
+{
+    struct partner *partner = &part->card.network->partner;
+
+    if (part->card.network->plan->uplink != NULL) {
+        network_enter();
+        partner_run(partner);
+        network_leave();
     }
 }
 
-void network_run(void)
+static uint64_t network_due_ns(const struct devices_part *part)
 {
-    for (; network.head != network.tail; network.head++) {
-        const struct network_frame *frame = &network.waiting[network.head % NETWORK_FRAMES];
-
-        peer_receive(&network.peer, frame->bytes, frame->len);
-    }
-}
-
-uint64_t network_due_ns(void)
-{
+    (void)part;
     return CLOCK_NEVER;
 }
 
-/* ---- set-up and report ---- */
-
-static enum avps_status network_connect(void)
+static void network_restart(struct devices_part *part)
 {
-    const struct avps_switch_port_config guest = {.net = &network.net};
-    const struct avps_switch_port_config peer = {.host = &network_peer_ops};
-    const struct avps_switch_port_config bystander = {.host = &network_bystander_ops};
-    enum avps_status status = avps_switch_connect(&network.lan, NETWORK_GUEST, &guest);
-
-    if (status == AVPS_OK) {
-        status = avps_switch_connect(&network.lan, NETWORK_PEER, &peer);
-    }
-    return status == AVPS_OK ? avps_switch_connect(&network.lan, NETWORK_BYSTANDER, &bystander)
-                             : status;
+    (void)part;
 }
 
-static enum avps_status network_add_switch(void)
-{
-    const struct avps_switch_config config = {.ports = network.ports,
-                                              .port_count = NETWORK_PORTS,
-                                              .table = network.table,
-                                              .table_size = NETWORK_TABLE,
-                                              .bounce = network.bounce,
-                                              .bounce_size = NETWORK_FRAME};
+/* ---- report ---- */
 
-    network.peer.send = network_send;
-    (void)memcpy(network.peer.mac, network_peer_mac, sizeof network_peer_mac);
-    (void)memcpy(network.peer.ip, network_peer_ip, sizeof network_peer_ip);
-    return avps_switch_init(&network.lan, &config);
+static void network_report_partner(const struct guest *guest, const struct partner *partner)
+{
+    report_begin("peer");
+    uart_field("arp", partner->peer.arp);
+    uart_field("icmp", partner->peer.icmp);
+    uart_field("udp", partner->peer.udp);
+    uart_field("ignored", partner->peer.ignored);
+    uart_field("missed", partner->missed);
+    uart_field("overheard", partner->overheard);
+    report_end(guest);
 }
 
-static enum avps_status network_add_device(void)
+static void network_report_port(const struct guest *guest, const struct avps_switch_counters *port)
 {
-    struct avps_net_config config = {.base = devices_base(network.queues, 3U),
-                                     .ops = &avps_switch_net_ops,
-                                     .ctx = &network.ports[NETWORK_GUEST],
-                                     .pairs = network.pair,
-                                     .pair_count = 1U,
-                                     .mtu = NETWORK_MTU,
-                                     .offloads = AVPS_NET_TX_CSUM | AVPS_NET_RX_CSUM,
-                                     .speed_known = true,
-                                     .speed = NETWORK_SPEED,
-                                     .duplex = 1U};
-
-    (void)memcpy(config.mac, network_guest_mac, sizeof network_guest_mac);
-    return avps_net_init(&network.net, &config);
+    report_begin("port");
+    uart_field("in_frames", port->in_frames);
+    uart_field("out_frames", port->out_frames);
+    uart_field("invalid", port->invalid);
+    uart_field("spoofed", port->spoofed);
+    uart_field("wrong_vlan", port->wrong_vlan);
+    uart_field("over_rate", port->over_rate);
+    uart_field("not_learned", port->not_learned);
+    uart_field("unsent", port->unsent);
+    report_end(guest);
 }
 
-enum avps_status network_add(void)
+static void network_report(const struct devices_part *part)
 {
-    enum avps_status status = network_add_switch();
+    const struct card *card = &part->card;
+    const struct avps_net_counters *counters = avps_net_counters(&card->net, 0U);
+    const struct avps_switch_counters *port = avps_switch_counters(&card->network->lan, card->port);
 
-    if (status == AVPS_OK) {
-        status = network_add_device();
-    }
-    if (status == AVPS_OK) {
-        status = network_connect();
-    }
-    return status == AVPS_OK ? transport_attach(&network.net.base) : status;
-}
-
-void network_report(void)
-{
-    const struct avps_net_counters *counters = avps_net_counters(&network.net, 0U);
-    const struct avps_switch_counters *guest = avps_switch_counters(&network.lan, NETWORK_GUEST);
-
-    uart_begin();
-    uart_text("report network");
+    network_enter();
+    report_begin("network");
     uart_field("tx_packets", counters->tx_packets);
     uart_field("rx_packets", counters->rx_packets);
     uart_field("tx_malformed", counters->tx_malformed);
     uart_field("rx_blocked", counters->rx_blocked);
-    uart_field("full", guest->full);
-    uart_field("flooded", guest->flooded);
-    uart_field("commands", avps_net_ctrl_counters(&network.net)->ok);
-    uart_field("refused", avps_net_ctrl_counters(&network.net)->failed);
-    uart_end();
-    uart_begin();
-    uart_text("report peer");
-    uart_field("arp", network.peer.arp);
-    uart_field("icmp", network.peer.icmp);
-    uart_field("udp", network.peer.udp);
-    uart_field("ignored", network.peer.ignored);
-    uart_field("missed", network.missed);
-    uart_field("overheard", network.overheard);
-    uart_end();
+    uart_field("full", port->full);
+    uart_field("flooded", port->flooded);
+    uart_field("commands", avps_net_ctrl_counters(&card->net)->ok);
+    uart_field("refused", avps_net_ctrl_counters(&card->net)->failed);
+    report_end(part->guest);
+    network_report_port(part->guest, port);
+    if (card->network->plan->uplink != NULL) {
+        network_report_partner(part->guest, &card->network->partner);
+    }
+    network_leave();
 }
+
+const struct devices_kind network_kind = {network_add, network_run, network_due_ns, network_restart,
+                                          network_report};

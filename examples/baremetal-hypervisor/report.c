@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One line per device and queue, machine-readable: "hyp: report <what> name=value ...". */
 #include "report.h"
 
 #include <stddef.h>
 
-#include "devices.h"
-#include "gic.h"
-#include "psci.h"
+#include "guest.h"
+#include "machine.h"
 #include "uart.h"
-#include "v2m.h"
 
-static void report_queue(uint32_t index, uint16_t queue, const struct avps_queue_counters *counters)
+void report_begin(const char *what)
 {
     uart_begin();
-    uart_text("report queue");
+    uart_text("report ");
+    uart_text(what);
+}
+
+void report_end(const struct guest *guest)
+{
+    uart_text(" vm=");
+    uart_text(guest->plan->name);
+    uart_end();
+}
+
+static void report_queue(const struct guest *guest, uint32_t index, uint16_t queue,
+                         const struct avps_queue_counters *counters)
+{
+    report_begin("queue");
     uart_field("slot", index);
     uart_field("queue", queue);
     uart_field("kicks", counters->kicks);
@@ -23,63 +34,58 @@ static void report_queue(uint32_t index, uint16_t queue, const struct avps_queue
     uart_field("bytes_read", counters->bytes_read);
     uart_field("written", counters->written);
     uart_field("port_errors", counters->port_errors);
-    uart_end();
+    report_end(guest);
 }
 
-static uint64_t report_faults(const struct avps_device_counters *counters)
+/* Guest faults, by class as <avps/device.h> has them, and their sum. */
+static void report_faults(const struct avps_device_counters *counters)
 {
+    static const char *const names[AVPS_FAULT_CLASSES] = {
+        [AVPS_FAULT_ADDR] = "fault_addr",         [AVPS_FAULT_ACCESS] = "fault_access",
+        [AVPS_FAULT_DESC] = "fault_desc",         [AVPS_FAULT_SIZE] = "fault_size",
+        [AVPS_FAULT_PROTOCOL] = "fault_protocol",
+    };
     uint64_t sum = 0;
 
     for (uint32_t i = 0; i < AVPS_FAULT_CLASSES; i++) {
+        uart_field(names[i], counters->faults[i]);
         sum += counters->faults[i];
     }
-    return sum;
+    uart_field("faults", sum);
 }
 
-static void report_device(const struct bm_slot *slot)
+static void report_device(const struct guest *guest, const struct bm_slot *slot)
 {
     const struct avps_device_counters *counters = avps_device_counters(slot->device);
 
-    uart_begin();
-    uart_text("report device");
+    report_begin("device");
     uart_field("slot", slot->index);
     uart_field("id", avps_device_id(slot->device));
     uart_field("resets", counters->resets);
     uart_field("negotiations", counters->negotiations);
     uart_field("refusals", counters->refusals);
     uart_field("bad_accesses", counters->bad_accesses);
-    uart_field("faults", report_faults(counters));
+    uart_field("spurious_kicks", counters->spurious_kicks);
+    report_faults(counters);
     uart_field("needs_reset", counters->needs_reset);
-    uart_end();
+    report_end(guest);
     for (uint16_t queue = 0; avps_queue_counters(slot->device, queue) != NULL; queue++) {
         if (avps_queue_counters(slot->device, queue)->chains != 0U) {
-            report_queue(slot->index, queue, avps_queue_counters(slot->device, queue));
+            report_queue(guest, slot->index, queue, avps_queue_counters(slot->device, queue));
         }
     }
 }
 
-_Noreturn void report_and_stop(const char *end)
+void report_board(const struct guest *guest, const struct bm_board *board)
 {
-    const struct bm_board *board = devices_board();
-
     for (uint32_t i = 0; i < board->count; i++) {
-        report_device(&board->slots[i]);
+        report_device(guest, &board->slots[i]);
     }
-    devices_report();
-    uart_begin();
-    uart_text("report end");
-    uart_field("irq_waited", gic_waited());
-    uart_field("messages", v2m_counters()->sent);
-    uart_field("messages_lost", v2m_counters()->lost);
-    uart_text(" guest=");
-    uart_text(end);
-    uart_end();
-    psci_machine_off();
 }
 
 _Noreturn void hyp_fault(uint64_t esr, uint64_t elr, uint64_t far)
 {
-    uart_begin();
+    uart_begin_anyway();
     uart_text("fault in the hypervisor: esr=");
     uart_hex(esr);
     uart_text(" elr=");
@@ -87,5 +93,5 @@ _Noreturn void hyp_fault(uint64_t esr, uint64_t elr, uint64_t far)
     uart_text(" far=");
     uart_hex(far);
     uart_end();
-    psci_machine_off();
+    machine_off();
 }

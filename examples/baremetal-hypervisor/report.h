@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The end of a run: counters of every device, then the machine goes off. */
+/* What devices counted, machine-readable: "hyp: report <what> name=value ... vm=<guest>". */
 #ifndef HYP_REPORT_H
 #define HYP_REPORT_H
 
 #include <stdint.h>
 
-/* @param end  How the guest ended: "off", "reset" or "crash". */
-_Noreturn void report_and_stop(const char *end);
+#include "bm_port.h"
+
+struct guest;
+
+/* Begin and end a line about `guest`; uart_field in between. */
+void report_begin(const char *what);
+void report_end(const struct guest *guest);
+
+/* Every device of a board, and its queues that were used. */
+void report_board(const struct guest *guest, const struct bm_board *board);
 
 /* The hypervisor itself faulted; called by vectors.S. */
 _Noreturn void hyp_fault(uint64_t esr, uint64_t elr, uint64_t far);

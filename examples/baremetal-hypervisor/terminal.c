@@ -1,104 +1,115 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Output of port 0 -> the operator that answers questions; the echo; input for the guest. The ops
- * only fill rings, terminal_pump empties them: nothing re-enters the library. */
+/* The screen; the echo; input for the guest. The console's ops only fill rings, terminal_run empties them:
+ * nothing re-enters the library. */
 #include "terminal.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#include "avps/console.h"
+#include "avps_common/platform_apply.h"
 #include "clock.h"
 #include "devices.h"
-#include "ring.h"
-#include "transport.h"
+#include "guest.h"
+#include "operator.h"
+#include "report.h"
 #include "uart.h"
 
-#define TERMINAL_COLS   100U
-#define TERMINAL_ROWS   30U
-#define TERMINAL_PORTS  2U
-#define TERMINAL_QUEUES (2U * TERMINAL_PORTS + 2U)
-#define TERMINAL_BULK   1U /* port number */
-#define TERMINAL_LINE   64U
+#define TERMINAL_BULK 1U /* port number */
 
-struct terminal {
-    struct avps_console console;
-    struct avps_console_port ports[TERMINAL_PORTS];
-    struct avps_queue queues[TERMINAL_QUEUES];
-    struct ring keys;         /* typed, on the way to the guest */
-    struct ring bulk;         /* echo, on its way back */
-    bool bulk_blocked;        /* the guest has more for the echo than fitted */
-    char line[TERMINAL_LINE]; /* what the guest printed since the last newline */
-    uint32_t line_len;
-    uint64_t answers; /* questions of the guest that were answered */
-    uint64_t echoed;  /* bytes that went back */
-};
-
-static struct terminal terminal;
-
-static const char terminal_question[] = "AVPS-ASK ";
-static const char terminal_answer[] = "AVPS-ANSWER ";
+/* Bytes per second that a guest may print where several share the UART: no guest may hold it. */
+#define TERMINAL_RATE 32768U
 
 /* ---- port 0: the UART ---- */
 
-static void terminal_type_number(uint32_t value)
+/* Whether one more byte may be printed in this second. */
+static bool terminal_may_print(struct terminal_screen *screen)
 {
-    uint8_t digits[10];
-    uint32_t at = sizeof digits;
+    const uint64_t second = clock_now_ns() >> 30;
 
-    do {
-        digits[--at] = (uint8_t)('0' + value % 10U);
-        value /= 10U;
-    } while (value != 0U);
-    (void)ring_put(&terminal.keys, &digits[at], (uint32_t)sizeof digits - at);
+    if (second != screen->second) {
+        screen->second = second;
+        screen->printed = 0;
+    }
+    screen->printed++;
+    return screen->printed <= TERMINAL_RATE;
 }
 
-/* A line is complete. "AVPS-ASK n" is answered as a person would, by typing: "AVPS-ANSWER n+1". */
-static void terminal_read_line(void)
+static void terminal_show_line(const struct guest *guest)
 {
-    const size_t prefix = sizeof terminal_question - 1U;
-    uint32_t number = 0;
+    const struct terminal_screen *screen = &guest->screen;
 
-    if (terminal.line_len <= prefix || memcmp(terminal.line, terminal_question, prefix) != 0) {
-        return;
+    uart_take();
+    uart_text("[");
+    uart_text(guest->plan->name);
+    uart_text("] ");
+    uart_write(screen->line, screen->len);
+    uart_end();
+}
+
+/* One byte to the screen. @return true: a line is complete. */
+static bool terminal_put(struct guest *guest, char byte)
+{
+    struct terminal_screen *screen = &guest->screen;
+    const bool full = screen->len == TERMINAL_LINE;
+
+    if (byte != '\n' && byte != '\r' && !full) {
+        screen->line[screen->len++] = byte;
     }
-    for (uint32_t i = (uint32_t)prefix; i < terminal.line_len; i++) {
-        const char digit = terminal.line[i];
-
-        if (digit < '0' || digit > '9') {
-            break;
+    if (guest_count() != 1U && byte == '\n') {
+        if (terminal_may_print(screen)) {
+            terminal_show_line(guest);
+        } else {
+            screen->lost += screen->len;
         }
-        number = number * 10U + (uint32_t)(digit - '0');
     }
-    (void)ring_put(&terminal.keys, (const uint8_t *)terminal_answer, sizeof terminal_answer - 1U);
-    terminal_type_number(number + 1U);
-    (void)ring_put(&terminal.keys, (const uint8_t *)"\n", 1U);
-    terminal.answers++;
+    return byte == '\n';
+}
+
+/* Type an answer into the guest, as a person would. */
+static void terminal_answer(struct terminal *terminal, const char *text)
+{
+    (void)ring_put(&terminal->keys, (const uint8_t *)text, (uint32_t)strlen(text));
+    (void)ring_put(&terminal->keys, (const uint8_t *)"\n", 1U);
+    terminal->answers++;
 }
 
 static enum avps_status terminal_output(void *ctx, uint32_t port, const uint8_t *bytes,
                                         uint32_t len, uint32_t *taken)
 {
-    (void)ctx;
+    struct devices_part *part = ctx;
+    struct terminal_screen *screen = &part->guest->screen;
+
     (void)port;
-    uart_write((const char *)bytes, len);
+    if (guest_count() == 1U) {
+        uart_relay((const char *)bytes, len);
+    }
     for (uint32_t i = 0; i < len; i++) {
-        if (bytes[i] == '\n') {
-            terminal_read_line();
-            terminal.line_len = 0;
-        } else if (terminal.line_len < TERMINAL_LINE) {
-            terminal.line[terminal.line_len++] = (char)bytes[i];
+        if (terminal_put(part->guest, (char)bytes[i])) {
+            const char *answer = operator_read(part->guest, screen->line, screen->len);
+
+            screen->len = 0;
+            if (answer != NULL) {
+                terminal_answer(&part->terminal, answer);
+            }
         }
     }
     *taken = len;
     return AVPS_OK;
 }
 
+void terminal_early(struct guest *guest, char byte)
+{
+    if (guest_count() == 1U) {
+        uart_relay(&byte, 1U);
+    }
+    if (terminal_put(guest, byte)) {
+        guest->screen.len = 0;
+    }
+}
+
 static void terminal_emergency(void *ctx, uint8_t byte)
 {
-    const char text = (char)byte;
-
-    (void)ctx;
-    uart_write(&text, 1U);
+    terminal_early(((struct devices_part *)ctx)->guest, (char)byte);
 }
 
 /* ---- port 1: the echo ---- */
@@ -106,10 +117,11 @@ static void terminal_emergency(void *ctx, uint8_t byte)
 static enum avps_status terminal_bulk_output(void *ctx, uint32_t port, const uint8_t *bytes,
                                              uint32_t len, uint32_t *taken)
 {
-    (void)ctx;
+    struct terminal *terminal = &((struct devices_part *)ctx)->terminal;
+
     (void)port;
-    *taken = ring_put(&terminal.bulk, bytes, len);
-    terminal.bulk_blocked = *taken < len;
+    *taken = ring_put(&terminal->bulk, bytes, len);
+    terminal->bulk_blocked = *taken < len;
     return AVPS_OK;
 }
 
@@ -119,18 +131,31 @@ static const struct avps_console_ops terminal_bulk_ops = {.output = terminal_bul
 
 /* ---- to the guest ---- */
 
-void terminal_typed(void)
+static struct terminal *terminal_of(struct guest *guest)
 {
+    for (uint32_t i = 0; i < guest->devices.count; i++) {
+        if (guest->devices.parts[i].kind == &terminal_kind) {
+            return &guest->devices.parts[i].terminal;
+        }
+    }
+    return NULL;
+}
+
+void terminal_typed(struct guest *guest)
+{
+    struct terminal *terminal = terminal_of(guest);
     char byte;
 
     uart_acknowledge();
     while (uart_read(&byte)) {
-        (void)ring_put(&terminal.keys, (const uint8_t *)&byte, 1U); /* full: as a UART, lost */
+        if (terminal != NULL) {
+            (void)ring_put(&terminal->keys, (const uint8_t *)&byte, 1U); /* full: as a UART, lost */
+        }
     }
 }
 
 /* Give the guest what is in `ring`. @return bytes that it took. */
-static uint32_t terminal_give(uint32_t port, struct ring *ring)
+static uint32_t terminal_give(struct terminal *terminal, uint32_t port, struct ring *ring)
 {
     uint32_t total = 0;
     uint32_t taken = 0;
@@ -141,7 +166,7 @@ static uint32_t terminal_give(uint32_t port, struct ring *ring)
 
         taken = 0;
         if (len != 0U) { /* what was taken counts, whatever the status */
-            (void)(avps_console_input(&terminal.console, port, bytes, len, &taken) == AVPS_OK);
+            (void)(avps_console_input(&terminal->console, port, bytes, len, &taken) == AVPS_OK);
         }
         ring_drop(ring, taken);
         total += taken;
@@ -149,62 +174,91 @@ static uint32_t terminal_give(uint32_t port, struct ring *ring)
     return total;
 }
 
-void terminal_run(void)
+static void terminal_run(struct devices_part *part)
 {
-    (void)terminal_give(0U, &terminal.keys);
+    struct terminal *terminal = &part->terminal;
 
-    const uint32_t echoed = terminal_give(TERMINAL_BULK, &terminal.bulk);
+    (void)terminal_give(terminal, 0U, &terminal->keys);
 
-    terminal.echoed += echoed;
-    if (echoed != 0U && terminal.bulk_blocked) {
-        terminal.bulk_blocked = false;
-        avps_console_output_ready(&terminal.console, TERMINAL_BULK);
+    const uint32_t echoed = terminal_give(terminal, TERMINAL_BULK, &terminal->bulk);
+
+    terminal->echoed += echoed;
+    if (echoed != 0U && terminal->bulk_blocked) {
+        terminal->bulk_blocked = false;
+        avps_console_output_ready(&terminal->console, TERMINAL_BULK);
     }
 }
 
-uint64_t terminal_due_ns(void)
+static uint64_t terminal_due_ns(const struct devices_part *part)
 {
+    (void)part;
     return CLOCK_NEVER;
+}
+
+static void terminal_restart(struct devices_part *part)
+{
+    struct terminal *terminal = &part->terminal;
+
+    terminal->keys.head = terminal->keys.tail;
+    terminal->bulk.head = terminal->bulk.tail;
+    terminal->bulk_blocked = false;
+    part->guest->screen.len = 0;
 }
 
 /* ---- set-up and report ---- */
 
-enum avps_status terminal_add(void)
+static enum avps_status terminal_add_ports(struct devices_part *part)
 {
-    const struct avps_console_config config = {.base =
-                                                   devices_base(terminal.queues, TERMINAL_QUEUES),
-                                               .port0 = {.ops = &terminal_ops,
-                                                         .cols = TERMINAL_COLS,
-                                                         .rows = TERMINAL_ROWS,
-                                                         .console = true,
-                                                         .open = true},
-                                               .ports = terminal.ports,
-                                               .max_ports = TERMINAL_PORTS,
-                                               .multiport = true};
-    const struct avps_console_port_config bulk = {
-        .ops = &terminal_bulk_ops, .name = "bulk", .open = true};
-    enum avps_status status = avps_console_init(&terminal.console, &config);
+    const struct avps_platform_console *plan = &part->plan->console;
+    enum avps_status status = AVPS_OK;
 
-    if (status == AVPS_OK) {
-        status = avps_console_add_port(&terminal.console, TERMINAL_BULK, &bulk);
+    for (uint32_t i = 0; status == AVPS_OK && i < plan->port_count; i++) {
+        const struct avps_console_port_config port = {
+            .ops = &terminal_bulk_ops, .ctx = part, .name = plan->ports[i], .open = true};
+
+        status = avps_console_add_port(&part->terminal.console, TERMINAL_BULK + i, &port);
     }
-    return status == AVPS_OK ? transport_attach(&terminal.console.base) : status;
+    return status;
 }
 
-void terminal_report(void)
+static enum avps_status terminal_add(struct devices_part *part)
 {
-    const struct avps_console_counters *counters = avps_console_counters(&terminal.console);
-    const struct avps_console_port_counters *bulk =
-        avps_console_port_counters(&terminal.console, TERMINAL_BULK);
+    struct terminal *terminal = &part->terminal;
+    struct avps_console_config config = {
+        .base = devices_base(part, terminal->queues),
+        .port0 = {.ops = &terminal_ops, .ctx = part, .console = true, .open = true},
+        .ports = terminal->ports};
 
-    uart_begin();
-    uart_text("report console");
-    uart_field("answers", terminal.answers);
-    uart_field("echoed", terminal.echoed);
-    uart_field("blocked", bulk->blocked);
-    uart_field("starved", bulk->starved);
+    if (part->plan->console.port_count >= TERMINAL_PORTS) {
+        return AVPS_E_NOSPACE;
+    }
+    avps_platform_console(part->plan, &config);
+    enum avps_status status = avps_console_init(&terminal->console, &config);
+
+    if (status == AVPS_OK) {
+        status = terminal_add_ports(part);
+    }
+    return status == AVPS_OK ? devices_attach(part, &terminal->console.base) : status;
+}
+
+static void terminal_report(const struct devices_part *part)
+{
+    const struct terminal *terminal = &part->terminal;
+    const struct avps_console_counters *counters = avps_console_counters(&terminal->console);
+    const struct avps_console_port_counters *bulk =
+        avps_console_port_counters(&terminal->console, TERMINAL_BULK);
+
+    report_begin("console");
+    uart_field("answers", terminal->answers);
+    uart_field("echoed", terminal->echoed);
+    uart_field("blocked", bulk != NULL ? bulk->blocked : 0U);
+    uart_field("starved", bulk != NULL ? bulk->starved : 0U);
     uart_field("control_in", counters->control_in);
     uart_field("control_out", counters->control_out);
     uart_field("ignored", counters->ignored);
-    uart_end();
+    uart_field("unprinted", part->guest->screen.lost);
+    report_end(part->guest);
 }
+
+const struct devices_kind terminal_kind = {terminal_add, terminal_run, terminal_due_ns,
+                                           terminal_restart, terminal_report};

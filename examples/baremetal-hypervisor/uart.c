@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch.h"
+#include "lock.h"
 
 #define UART_DR   0x00U
 #define UART_FR   0x18U
@@ -20,7 +21,8 @@
 #define UART_INT_TIMEOUT (1U << 6)
 
 static uintptr_t uart_base;
-static bool uart_mid_line; /* the guest left the cursor inside a line */
+static bool uart_mid_line; /* a guest left the cursor inside a line */
+static struct lock uart_lock;
 
 void uart_init(uintptr_t base)
 {
@@ -45,6 +47,13 @@ void uart_write(const char *text, size_t len)
     }
 }
 
+void uart_relay(const char *text, size_t len)
+{
+    lock_take(&uart_lock);
+    uart_write(text, len);
+    lock_give(&uart_lock);
+}
+
 void uart_acknowledge(void)
 {
     arch_mmio_write32(uart_base + UART_ICR, UART_INT_RX | UART_INT_TIMEOUT);
@@ -64,12 +73,23 @@ void uart_text(const char *text)
     uart_write(text, strlen(text));
 }
 
-void uart_begin(void)
+void uart_take(void)
 {
+    lock_take(&uart_lock);
     if (uart_mid_line) {
         uart_text("\r\n");
     }
+}
+
+void uart_begin(void)
+{
+    uart_take();
     uart_text("hyp: ");
+}
+
+void uart_begin_anyway(void)
+{
+    uart_text("\r\nhyp: ");
 }
 
 void uart_dec(uint64_t value)
@@ -103,6 +123,7 @@ void uart_field(const char *name, uint64_t value)
 void uart_end(void)
 {
     uart_text("\r\n");
+    lock_give(&uart_lock);
 }
 
 void uart_say(const char *text)

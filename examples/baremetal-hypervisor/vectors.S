@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Exception vectors: guest exits save struct vcpu on the stack and call C; everything else is a
- * fault of the hypervisor itself. Offsets follow struct vcpu in vcpu.h. */
+/* Exception vectors: guest exits save struct regs on the stack and call C; everything else is a
+ * fault of the hypervisor itself. Offsets follow struct regs in vcpu.h. */
 
-    .set VCPU_ELR, 248
-    .set VCPU_SPSR, 256
-    .set VCPU_SIZE, 272
+    .set REGS_ELR, 248
+    .set REGS_SPSR, 256
+    .set REGS_SIZE, 272
 
     .macro vector_guest handler
     .balign 0x80
-    sub     sp, sp, #VCPU_SIZE
+    sub     sp, sp, #REGS_SIZE
     stp     x0, x1, [sp, #0]
     stp     x2, x3, [sp, #16]
     stp     x4, x5, [sp, #32]
@@ -44,10 +44,10 @@ hyp_vectors:
     .rept 8                         /* from EL2 itself, with either stack pointer */
     vector_fatal
     .endr
-    vector_guest guest_exit_sync
-    vector_guest guest_exit_irq
-    vector_guest guest_exit_irq     /* FIQ: group 0 is not used; handled alike */
-    vector_guest guest_exit_serror
+    vector_guest exit_sync
+    vector_guest exit_irq
+    vector_guest exit_irq     /* FIQ: group 0 is not used; handled alike */
+    vector_guest exit_serror
     .rept 4                         /* from AArch32: the guest has none */
     vector_fatal
     .endr
@@ -58,24 +58,35 @@ hyp_vectors:
 vectors_exit:
     mrs     x0, elr_el2
     mrs     x1, spsr_el2
-    str     x0, [sp, #VCPU_ELR]
-    str     x1, [sp, #VCPU_SPSR]
+    str     x0, [sp, #REGS_ELR]
+    str     x1, [sp, #REGS_SPSR]
     mov     x0, sp
     blr     x3
     mov     x0, sp
-    add     sp, sp, #VCPU_SIZE
+    add     sp, sp, #REGS_SIZE
     b       vectors_resume
 
-/* void vcpu_enter(const struct vcpu *): start the guest on a fresh stack; does not return. */
+/* void cpu_rest(void): leave the guest; cpu_main on an empty stack. */
+    .globl cpu_rest
+cpu_rest:
+    mrs     x1, tpidr_el2
+    ldr     x1, [x1]                /* struct cpu: stack_top */
+    mov     sp, x1
+    mov     x29, xzr
+    mov     x30, xzr
+    b       cpu_main
+
+/* void vcpu_enter(const struct regs *): start the guest on an empty stack; does not return. */
     .globl vcpu_enter
 vcpu_enter:
-    ldr     x1, =hyp_stack_top
+    mrs     x1, tpidr_el2
+    ldr     x1, [x1]
     mov     sp, x1
 
-/* x0: struct vcpu, still readable below sp because EL2 runs with interrupts masked. */
+/* x0: struct regs, still readable below sp because EL2 runs with interrupts masked. */
 vectors_resume:
-    ldr     x1, [x0, #VCPU_ELR]
-    ldr     x2, [x0, #VCPU_SPSR]
+    ldr     x1, [x0, #REGS_ELR]
+    ldr     x2, [x0, #REGS_SPSR]
     msr     elr_el2, x1
     msr     spsr_el2, x2
     ldr     x30, [x0, #240]

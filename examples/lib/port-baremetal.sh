@@ -7,9 +7,9 @@
 PORT_ABOUT='devices by libavps in a hypervisor at EL2'
 PORT_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build)
 
-MACHINE_MIB=512
-KERNEL_AT=0x48200000
-INITRD_AT=0x50000000
+MACHINE_MIB=1024
+KERNEL_AT=0x44200000
+INITRD_AT=0x4a000000
 BOOT_SECONDS=240 # no boot takes this long: something hangs
 
 # boot_guest OPTIONS ARGS [TIMEOUT-COMMAND...]: hypervisor options, guest's kernel arguments.

@@ -2,6 +2,8 @@
 /* Virtio-pci for a board: set-up, then the two windows. */
 #include "bm_pci.h"
 
+#include <stddef.h>
+
 _Static_assert(BM_DEVICES <= 32U, "one bus has places for 32 devices");
 
 enum avps_status bm_pci_init(struct bm_pci *bus, struct bm_board *board, struct bm_pci_map map)
@@ -66,7 +68,20 @@ static void bm_pci_memory(struct bm_pci *bus, uint64_t address, const struct bm_
     }
 }
 
-bool bm_pci_trap(struct bm_pci *bus, uint64_t ipa, const struct bm_access *access, uint64_t x[31])
+/* An access may reach any function, wherever its BARs are: one guard for the bus. */
+static const struct bm_guard *bm_pci_guard(const struct bm_board *board)
+{
+    const struct bm_guard *guard = NULL;
+
+    for (uint32_t i = 0; i < board->count; i++) {
+        guard = board->slots[i].guard != NULL ? board->slots[i].guard : guard;
+    }
+    return guard;
+}
+
+/* @return false outside of the two windows. */
+static bool bm_pci_access(struct bm_pci *bus, uint64_t ipa, const struct bm_access *access,
+                          uint64_t x[31])
 {
     if (ipa - bus->map.ecam < AVPS_ECAM_SIZE(1)) {
         bm_pci_configuration(bus, ipa - bus->map.ecam, access, x);
@@ -76,4 +91,41 @@ bool bm_pci_trap(struct bm_pci *bus, uint64_t ipa, const struct bm_access *acces
         return false;
     }
     return true;
+}
+
+static void bm_pci_enter(const struct bm_guard *guard)
+{
+    if (guard != NULL) {
+        guard->enter();
+    }
+}
+
+static void bm_pci_leave(const struct bm_guard *guard)
+{
+    if (guard != NULL) {
+        guard->leave();
+    }
+}
+
+bool bm_pci_trap(struct bm_pci *bus, uint64_t ipa, const struct bm_access *access, uint64_t x[31])
+{
+    const struct bm_guard *guard = bm_pci_guard(bus->board);
+
+    bm_pci_enter(guard);
+    const bool ours = bm_pci_access(bus, ipa, access, x);
+
+    bm_pci_leave(guard);
+    return ours;
+}
+
+bool bm_pci_reset(struct bm_pci *bus)
+{
+    const struct bm_guard *guard = bm_pci_guard(bus->board);
+
+    bm_pci_enter(guard);
+    for (uint32_t i = 0; i < bus->board->count; i++) {
+        (void)avps_pci_reset(&bus->functions[i].pci); /* whether it is over is asked below */
+    }
+    bm_pci_leave(guard);
+    return bm_reset(bus->board);
 }

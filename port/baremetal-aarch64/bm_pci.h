@@ -47,4 +47,7 @@ AVPS_NODISCARD enum avps_status bm_pci_attach(struct bm_pci *bus, struct avps_de
 /* A guest access at `ipa`. @return false outside of the two windows: not ours. */
 bool bm_pci_trap(struct bm_pci *bus, uint64_t ipa, const struct bm_access *access, uint64_t x[31]);
 
+/* As bm_reset, and power-on values for the configuration spaces. */
+bool bm_pci_reset(struct bm_pci *bus);
+
 #endif

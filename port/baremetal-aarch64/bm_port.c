@@ -14,7 +14,7 @@ static uint64_t bm_now_ns(void *ctx)
 {
     const struct bm_slot *slot = ctx;
 
-    return slot->board->hooks->now_ns();
+    return slot->board->hooks->now_ns(slot->board->ctx);
 }
 
 static void bm_timer(void *ctx, uint64_t deadline_ns)
@@ -29,7 +29,7 @@ static void bm_event(void *ctx, enum avps_event code, uint64_t a, uint64_t b)
     const struct bm_slot *slot = ctx;
 
     if (slot->board->hooks->event != NULL) {
-        slot->board->hooks->event(slot->index, code, a, b);
+        slot->board->hooks->event(slot->board->ctx, slot->index, code, a, b);
     }
 }
 
@@ -44,7 +44,7 @@ static void bm_set_level(void *ctx, uint32_t line, bool high)
 {
     const struct bm_board *board = ctx;
 
-    board->hooks->set_level(line, high);
+    board->hooks->set_level(board->ctx, line, high);
 }
 
 static void bm_msi(void *ctx, uint32_t vector, uint64_t address, uint32_t data)
@@ -52,7 +52,7 @@ static void bm_msi(void *ctx, uint32_t vector, uint64_t address, uint32_t data)
     const struct bm_board *board = ctx;
 
     (void)vector;
-    board->hooks->message(address, data);
+    board->hooks->message(board->ctx, address, data);
 }
 
 static const struct avps_sys_ops bm_sys_ops = {
@@ -60,10 +60,11 @@ static const struct avps_sys_ops bm_sys_ops = {
 static const struct avps_event_ops bm_event_ops = {.wake = bm_wake};
 const struct avps_irq_ops bm_irq_ops = {.set_level = bm_set_level, .msi = bm_msi};
 
-enum avps_status bm_board_init(struct bm_board *board, const struct bm_hooks *hooks, uint64_t base,
-                               struct avps_mem_region ram)
+enum avps_status bm_board_init(struct bm_board *board, const struct bm_hooks *hooks, void *ctx,
+                               uint64_t base, struct avps_mem_region ram)
 {
     board->hooks = hooks;
+    board->ctx = ctx;
     board->base = base;
     board->ram = ram;
     board->count = 0;
@@ -144,6 +145,25 @@ void bm_loaded(const struct bm_access *access, uint64_t x[31], uint64_t value)
     }
 }
 
+void bm_guard(struct bm_board *board, const struct bm_guard *guard)
+{
+    board->slots[board->count - 1U].guard = guard;
+}
+
+static void bm_enter(const struct bm_slot *slot)
+{
+    if (slot->guard != NULL) {
+        slot->guard->enter();
+    }
+}
+
+static void bm_leave(const struct bm_slot *slot)
+{
+    if (slot->guard != NULL) {
+        slot->guard->leave();
+    }
+}
+
 bool bm_trap(struct bm_board *board, uint64_t ipa, const struct bm_access *access, uint64_t x[31])
 {
     const uint64_t offset = ipa - board->base;
@@ -151,13 +171,15 @@ bool bm_trap(struct bm_board *board, uint64_t ipa, const struct bm_access *acces
     if (ipa < board->base || offset / AVPS_MMIO_SIZE >= board->count) {
         return false;
     }
-    struct avps_mmio *mmio = &board->slots[offset / AVPS_MMIO_SIZE].mmio;
+    struct bm_slot *slot = &board->slots[offset / AVPS_MMIO_SIZE];
 
+    bm_enter(slot);
     if (access->write) {
-        avps_mmio_write(mmio, offset % AVPS_MMIO_SIZE, access->width, bm_stored(access, x));
+        avps_mmio_write(&slot->mmio, offset % AVPS_MMIO_SIZE, access->width, bm_stored(access, x));
     } else {
-        bm_loaded(access, x, avps_mmio_read(mmio, offset % AVPS_MMIO_SIZE, access->width));
+        bm_loaded(access, x, avps_mmio_read(&slot->mmio, offset % AVPS_MMIO_SIZE, access->width));
     }
+    bm_leave(slot);
     return true;
 }
 
@@ -171,13 +193,17 @@ static bool bm_poll_slot(struct bm_slot *slot, uint32_t budget, uint64_t now)
     if (!slot->awake && !avps_has_work(slot->device)) {
         return false;
     }
+    bm_enter(slot);
     slot->awake = false;
-    return avps_poll(slot->device, budget) == AVPS_POLL_MORE || slot->awake;
+    const bool more = avps_poll(slot->device, budget) == AVPS_POLL_MORE;
+
+    bm_leave(slot);
+    return more || slot->awake;
 }
 
 bool bm_poll(struct bm_board *board, uint32_t budget)
 {
-    const uint64_t now = board->hooks->now_ns();
+    const uint64_t now = board->hooks->now_ns(board->ctx);
     uint64_t next = BM_NEVER;
     bool more = false;
 
@@ -186,10 +212,26 @@ bool bm_poll(struct bm_board *board, uint32_t budget)
     }
     for (uint32_t i = 0; i < board->count; i++) {
         const struct bm_slot *slot = &board->slots[i];
+        const uint64_t deadline_ns = slot->deadline_ns;
 
-        next = slot->deadline_ns < next ? slot->deadline_ns : next;
+        next = deadline_ns < next ? deadline_ns : next;
         more = more || slot->awake || avps_has_work(slot->device);
     }
-    board->hooks->timer(more ? 0U : next);
+    board->hooks->timer(board->ctx, more ? 0U : next);
     return more;
+}
+
+bool bm_reset(struct bm_board *board)
+{
+    bool done = true;
+
+    for (uint32_t i = 0; i < board->count; i++) {
+        struct bm_slot *slot = &board->slots[i];
+
+        bm_enter(slot);
+        done = avps_reset(slot->device) == AVPS_OK && done;
+        slot->deadline_ns = BM_NEVER;
+        bm_leave(slot);
+    }
+    return done;
 }

@@ -3,11 +3,13 @@
  * library, with devices behind virtio-mmio; bm_pci.h puts them on a PCI bus instead. Order: what you
  * supply, the board, memory, devices, traps, polling.
  *
- * Memory: the caller's; nothing is allocated. Threads: one context, the CPU that takes the guest's
- * exits, with interrupts masked. Guest: may send any access to any address; see bm_trap. */
+ * Memory: the caller's; nothing is allocated. Threads: one context per board, which is a CPU that takes the
+ * guest's exits with interrupts masked, or a lock of yours that several of them hold; two boards are
+ * independent but for guarded slots. Guest: may send any access to any address; see bm_trap. */
 #ifndef BM_PORT_H
 #define BM_PORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,13 +23,23 @@
 #define BM_DEVICES 16U
 #endif
 
-/* What the hypervisor supplies. Interrupt `line` counts from 0. */
+/* What the hypervisor supplies; `ctx` is the board's. Interrupt `line` counts from 0. */
 struct bm_hooks {
-    void (*set_level)(uint32_t line, bool high); /* drive a wired interrupt of the guest */
-    uint64_t (*now_ns)(void);                    /* a clock that never goes back */
-    void (*timer)(uint64_t deadline_ns);         /* call bm_poll then; UINT64_MAX: never */
-    void (*event)(uint32_t device, enum avps_event code, uint64_t a, uint64_t b); /* may be NULL */
-    void (*message)(uint64_t address, uint32_t data); /* send an MSI; NULL: PCI without MSI-X */
+    void (*set_level)(void *ctx, uint32_t line,
+                      bool high);                   /* drive a wired interrupt of the guest */
+    uint64_t (*now_ns)(void *ctx);                  /* a clock that never goes back */
+    void (*timer)(void *ctx, uint64_t deadline_ns); /* call bm_poll then; UINT64_MAX: never */
+    void (*event)(void *ctx, uint32_t device, enum avps_event code, uint64_t a,
+                  uint64_t b);                                   /* may be NULL */
+    void (*message)(void *ctx, uint64_t address, uint32_t data); /* an MSI; NULL: no MSI-X */
+};
+
+/* Serialises a device with those of other boards: network devices on one switch work into each other's
+ * queues. Entered around each access and each turn of the device, with the board's lock held; hooks
+ * may then be called for another board's guarded device, without that board's lock. */
+struct bm_guard {
+    void (*enter)(void);
+    void (*leave)(void);
 };
 
 /* One device in its place. */
@@ -35,14 +47,16 @@ struct bm_slot {
     struct avps_mmio mmio;
     struct avps_device *device;
     struct bm_board *board;
-    uint64_t deadline_ns; /* UINT64_MAX: no timer */
+    const struct bm_guard *guard;  /* NULL: of this board alone */
+    _Atomic(uint64_t) deadline_ns; /* UINT64_MAX: no timer */
     uint32_t index;
-    bool awake;
+    atomic_bool awake;
 };
 
 /* All devices of one guest, at AVPS_MMIO_SIZE distance from `base`. */
 struct bm_board {
     const struct bm_hooks *hooks;
+    void *ctx;
     uint64_t base;
     struct avps_mem_region ram;
     struct avps_mem mem;
@@ -54,7 +68,7 @@ struct bm_board {
 /* Set up a board whose devices reach guest memory [gpa, gpa + size), found at `host`.
  * @return AVPS_OK; AVPS_E_PARAM. */
 AVPS_NODISCARD enum avps_status bm_board_init(struct bm_board *board, const struct bm_hooks *hooks,
-                                              uint64_t base, struct avps_mem_region ram);
+                                              void *ctx, uint64_t base, struct avps_mem_region ram);
 
 /* The port for the next device's configuration: avps_<name>_init, then bm_attach. */
 const struct avps_port *bm_port(struct bm_board *board);
@@ -62,6 +76,9 @@ const struct avps_port *bm_port(struct bm_board *board);
 /* Put an initialised device into the next slot; its interrupt line is the slot's number.
  * @return AVPS_OK; AVPS_E_NOSPACE; what avps_mmio_init returns. */
 AVPS_NODISCARD enum avps_status bm_attach(struct bm_board *board, struct avps_device *device);
+
+/* The device that was attached last shares its context with other boards' devices. */
+void bm_guard(struct bm_board *board, const struct bm_guard *guard);
 
 /* For another transport: the interrupts of a board, which is their context; a device takes the slot
  * whose number is its interrupt line. */
@@ -90,5 +107,9 @@ bool bm_trap(struct bm_board *board, uint64_t ipa, const struct bm_access *acces
 /* Serve devices that have work, `budget` chains each, and arm the timer.
  * @return true if work is left: let the guest run, then call again. */
 bool bm_poll(struct bm_board *board, uint32_t budget);
+
+/* Reset all devices and disarm their timers: the guest starts again. @return false: requests are in flight;
+ * let the back ends finish them, then call again. */
+bool bm_reset(struct bm_board *board);
 
 #endif

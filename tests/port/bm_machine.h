@@ -25,6 +25,7 @@ static struct {
     struct avps_rng rng[2];
     struct avps_queue queue[2];
     uint8_t ram[0x4000];
+    void *ctx; /* that the last hook was called with */
     uint64_t x[31];
     uint64_t now;
     uint64_t deadline;
@@ -41,25 +42,29 @@ static struct {
 
 /* ---- the hypervisor ---- */
 
-static void hook_level(uint32_t line, bool high)
+static void hook_level(void *ctx, uint32_t line, bool high)
 {
+    run.ctx = ctx;
     run.line = line;
     run.high = high;
     run.levels++;
 }
 
-static uint64_t hook_now(void)
+static uint64_t hook_now(void *ctx)
 {
+    run.ctx = ctx;
     return run.now;
 }
 
-static void hook_timer(uint64_t deadline_ns)
+static void hook_timer(void *ctx, uint64_t deadline_ns)
 {
+    run.ctx = ctx;
     run.deadline = deadline_ns;
 }
 
-static void hook_event(uint32_t device, enum avps_event code, uint64_t a, uint64_t b)
+static void hook_event(void *ctx, uint32_t device, enum avps_event code, uint64_t a, uint64_t b)
 {
+    run.ctx = ctx;
     (void)code;
     (void)a;
     (void)b;
@@ -67,8 +72,9 @@ static void hook_event(uint32_t device, enum avps_event code, uint64_t a, uint64
     run.events++;
 }
 
-static void hook_message(uint64_t address, uint32_t data)
+static void hook_message(void *ctx, uint64_t address, uint32_t data)
 {
+    run.ctx = ctx;
     run.message_address = address;
     run.message_data = data;
     run.messages++;
@@ -105,7 +111,7 @@ static void machine_make(const struct bm_hooks *use,
 {
     const struct avps_mem_region ram = {RAM, sizeof run.ram, run.ram, AVPS_ACCESS_RW};
 
-    assert_int_equal(bm_board_init(&run.board, use, BASE, ram), AVPS_OK);
+    assert_int_equal(bm_board_init(&run.board, use, &run, BASE, ram), AVPS_OK);
     for (uint32_t i = 0; i < 2U; i++) {
         machine_rng(&run.rng[i], &run.queue[i]);
         assert_int_equal(attach(&run.rng[i].base), AVPS_OK);

@@ -203,6 +203,79 @@ static void test_bm_refuses_one_device_too_many(void **state)
     test_free(queues);
 }
 
+/* ---- several boards ---- */
+
+static uint32_t entered;
+static uint32_t left;
+
+static void enter(void)
+{
+    assert_int_equal(entered, left);
+    entered++;
+}
+
+static void leave(void)
+{
+    left++;
+    assert_int_equal(entered, left);
+}
+
+static void test_bm_hands_every_hook_the_context_of_its_board(void **state)
+{
+    (void)state;
+    ask(0);
+    run.ctx = NULL;
+    (void)bm_poll(&run.board, 8);
+    assert_ptr_equal(run.ctx, &run);
+    run.ctx = NULL;
+    bm_set_level(&run.board, 0, true);
+    assert_ptr_equal(run.ctx, &run);
+    run.ctx = NULL;
+    bm_event(&run.board.slots[0], AVPS_EVENT_RESET, 0, 0);
+    assert_ptr_equal(run.ctx, &run);
+    run.ctx = NULL;
+    bm_msi(&run.board, 0, 0, 0);
+    assert_ptr_equal(run.ctx, &run);
+}
+
+static void test_bm_enters_the_guard_around_every_access_and_turn_of_its_device(void **state)
+{
+    static const struct bm_guard guard = {enter, leave};
+
+    (void)state;
+    entered = 0;
+    left = 0;
+    bm_guard(&run.board, &guard); /* the second device */
+    (void)load(0, 0x000);
+    assert_int_equal(entered, 0);
+    (void)load(1, 0x000);
+    assert_int_equal(entered, 1);
+    ask(1);
+    const uint32_t accesses = entered;
+
+    (void)bm_poll(&run.board, 8);
+    assert_int_equal(entered, accesses + 1U);
+    (void)bm_poll(&run.board, 8); /* nothing to do: not entered */
+    assert_int_equal(entered, accesses + 1U);
+    assert_true(bm_reset(&run.board));
+    assert_int_equal(entered, accesses + 2U);
+    assert_int_equal(left, entered);
+}
+
+static void test_bm_resets_all_devices_and_forgets_their_deadlines(void **state)
+{
+    (void)state;
+    ask(0);
+    ask(1);
+    bm_timer(&run.board.slots[1], 500);
+    assert_true(bm_reset(&run.board));
+    assert_int_equal(load(0, 0x070), 0);
+    assert_int_equal(load(1, 0x070), 0);
+    run.now = 1000;
+    (void)bm_poll(&run.board, 8);
+    assert_int_equal(run.deadline, UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +290,10 @@ int main(void)
         cmocka_unit_test_setup(test_bm_names_the_device_of_an_event, setup),
         cmocka_unit_test_setup(test_bm_arms_the_earliest_timer_and_polls_when_it_is_due, setup),
         cmocka_unit_test_setup(test_bm_refuses_one_device_too_many, setup),
+        cmocka_unit_test_setup(test_bm_hands_every_hook_the_context_of_its_board, setup),
+        cmocka_unit_test_setup(test_bm_enters_the_guard_around_every_access_and_turn_of_its_device,
+                               setup),
+        cmocka_unit_test_setup(test_bm_resets_all_devices_and_forgets_their_deadlines, setup),
     };
 
     return cmocka_run_group_tests_name("port/bm_port", tests, NULL, NULL);
