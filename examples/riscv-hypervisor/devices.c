@@ -161,6 +161,7 @@ static enum avps_status console_add(void)
     return status == AVPS_OK ? rv_add(&devices.guest, &devices.console.base) : status;
 }
 
+/* [entropy] */
 static enum avps_status entropy_add(void)
 {
     const struct avps_rng_config config = {.base = devices_base(&devices.rng_queue, 1U),
@@ -171,6 +172,7 @@ static enum avps_status entropy_add(void)
     avps_sim_entropy_init(&devices.source, ENTROPY_SEED, ENTROPY_FIRST);
     return status == AVPS_OK ? rv_add(&devices.guest, &devices.rng.base) : status;
 }
+/* [entropy] */
 
 bool devices_init(uint8_t *ram) /* NOLINT(readability-non-const-parameter) */
 {

@@ -73,6 +73,7 @@ static void guest_reset(void)
                                .hstatus = HSTATUS_SPV | HSTATUS_SPVP | HSTATUS_VS64};
 }
 
+/* [exit] */
 static void guest_access(struct vcpu *vcpu)
 {
     uint32_t insn = 0;
@@ -87,6 +88,7 @@ static void guest_access(struct vcpu *vcpu)
     }
     vcpu->sepc += length;
 }
+/* [exit] */
 
 /* The guest's firmware is this one function: system reset. */
 static void guest_call(struct vcpu *vcpu)

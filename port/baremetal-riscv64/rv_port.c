@@ -4,6 +4,7 @@
 
 #include "rv_decode.h"
 
+/* [interrupt] */
 static void rv_set_level(void *ctx, uint32_t line, bool high)
 {
     struct rv_guest *guest = ctx;
@@ -14,6 +15,7 @@ static void rv_set_level(void *ctx, uint32_t line, bool high)
 }
 
 static const struct avps_irq_ops rv_irq_ops = {.set_level = rv_set_level};
+/* [interrupt] */
 
 static void rv_wake(void *ctx)
 {
@@ -65,6 +67,7 @@ enum avps_status rv_add(struct rv_guest *guest, struct avps_device *device)
     return status;
 }
 
+/* [trap] */
 uint32_t rv_trap(struct rv_guest *guest, uint64_t gpa, uint32_t insn, uint64_t x[32])
 {
     const uint64_t offset = gpa - guest->base;
@@ -82,7 +85,9 @@ uint32_t rv_trap(struct rv_guest *guest, uint64_t gpa, uint32_t insn, uint64_t x
     }
     return access.length;
 }
+/* [trap] */
 
+/* [poll] */
 bool rv_poll(struct rv_guest *guest, uint32_t budget)
 {
     bool more = false;
@@ -93,3 +98,4 @@ bool rv_poll(struct rv_guest *guest, uint32_t budget)
     }
     return more || guest->awake;
 }
+/* [poll] */

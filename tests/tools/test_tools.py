@@ -24,6 +24,7 @@ def load(name):
 sys.dont_write_bytecode = True
 suite = load("suite")
 glue_lines = load("glue_lines")
+guide = load("guide")
 
 GOOD = "[ RUN      ] test_a\n[       OK ] test_a\n[ RUN      ] test_b\n[       OK ] test_b\n"
 BAD = ("[ RUN      ] test_c\n[  ERROR   ] --- 1 != 2\n[  FAILED  ] test_c\n"
@@ -152,11 +153,61 @@ class GlueLines(unittest.TestCase):
             (folder / "a.h").write_text("/* nothing */\nint a;\n")
             ports = (("one", ("one/*.[ch]",), 2), ("none", ("none/*.c",), 9))
             self.assertEqual(glue_lines.rows(Path(holder), ports),
-                             [("one", ["port/one/a.c", "port/one/a.h"], 3, 2)])
+                             [("one", ("one/*.[ch]",), 3, 2)])
 
     def test_a_table_is_replaced_between_its_marks(self):
         text = "x\n" + glue_lines.BEGIN + "old\n" + glue_lines.END + "y\n"
         self.assertEqual(glue_lines.put(text, "new\n"), text.replace("old", "new"))
+
+
+class Guide(unittest.TestCase):
+    """guide"""
+
+    SOURCE = "int a;\n/* [one] */\nint b;\n\n/* [one] */\nint c;\n"
+    TEXT = "text\n\n<!-- snippet: src/x.c one -->\n```c\nint b;\n```\nmore\n"
+
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.top = Path(holder.name)
+        (self.top / "src").mkdir()
+        (self.top / "src" / "x.c").write_text(self.SOURCE)
+        (self.top / "CMakeLists.txt").write_text("add_library(x src/x.c)\n")
+
+    def test_a_block_that_is_the_region_is_good(self):
+        self.assertEqual(guide.problems(self.top, self.TEXT), [])
+
+    def test_a_block_that_differs_is_not(self):
+        found = guide.problems(self.top, self.TEXT.replace("int b", "int d"))
+        self.assertEqual(found, ["[one] is not what src/x.c has: tests/tools/guide --write"])
+
+    def test_a_block_is_updated(self):
+        stale = self.TEXT.replace("int b;", "int d;\nint e;")
+        self.assertEqual(guide.updated(self.top, stale), self.TEXT)
+
+    def test_a_region_must_be_there_once(self):
+        self.assertEqual(guide.problems(self.top, self.TEXT.replace("x.c one", "x.c two")),
+                         ["src/x.c has 0 marks [two], needs two"])
+        self.assertEqual(guide.problems(self.top, self.TEXT.replace("x.c", "y.c")),
+                         ["src/y.c does not exist"])
+
+    def test_code_without_a_source_is_found(self):
+        found = guide.problems(self.top, self.TEXT + "```c\nint z;\n```\n")
+        self.assertEqual(found, ["a block of C has no <!-- snippet: FILE REGION --> above it"])
+
+    def test_a_file_that_is_not_compiled_is_found(self):
+        (self.top / "CMakeLists.txt").write_text("add_library(x src/xx.c)\n")
+        self.assertEqual(guide.problems(self.top, self.TEXT), ["src/x.c is not compiled"])
+
+    def test_a_path_that_is_named_must_exist(self):
+        found = guide.problems(self.top, self.TEXT + "see `src/x.c` and `port/none/y.h`\n")
+        self.assertEqual(found, ["port/none/y.h does not exist"])
+
+    def test_shell_blocks_are_run_in_order_until_one_fails(self):
+        self.assertEqual(guide.run("<!-- run -->\n```sh\na=1\n```\n"
+                                   "<!-- run -->\n```sh\ntest $a = 1\n```\n"), 0)
+        self.assertNotEqual(guide.run("<!-- run -->\n```sh\nfalse\n```\n"), 0)
+        self.assertNotEqual(guide.run("```sh\ntrue\n```\n"), 0)
 
 
 if __name__ == "__main__":
