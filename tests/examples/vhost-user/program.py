@@ -23,7 +23,7 @@ from pathlib import Path
 PROGRAM = ""
 TOP = ""
 MANUALS = Path(__file__).resolve().parents[3] / "examples/vhost-user/man"
-DEVICES = {"blk": 2, "net": 1, "console": 3, "rng": 4}
+DEVICES = {"blk": 2, "net": 1, "console": 3, "rng": 4, "i2c": 34}
 GET_FEATURES, SET_OWNER, GET_PROTOCOL, SET_PROTOCOL, GET_QUEUES, GET_CONFIG = 1, 3, 15, 16, 17, 24
 F_PROTOCOL = 1 << 30
 F_PACKED = 1 << 34
@@ -186,6 +186,9 @@ class Refusals(Folder):
                 ("--pty and --stdio exclude each other", "console", *at, "--stdio", "--pty"),
                 ("--ports takes a number from 1 to 16", "console", *at, "--ports", "0"),
                 ("--max-bytes takes a number from 1", "rng", *at, "--max-bytes", "0"),
+                ("--bus or --chip is missing", "i2c", *at),
+                ("--bus and --chip exclude each other", "i2c", *at, "--bus", "b", "--chip", "c"),
+                ("--write-cycle is for --chip only", "i2c", *at, "--bus", "b", "--write-cycle", "1"),
                 ("a + stands between two devices", "+"),
                 ("a + stands between two devices", "rng", *at, "+"),
                 ("a + stands between two devices", "rng", *at, "+", "+", "rng", *at),
@@ -221,6 +224,15 @@ class Refusals(Folder):
                 ("--forward takes tcp:PORT:PORT", "net", *at, "--user", "--forward", "icmp:1:2"),
                 ("--forward takes tcp:PORT:PORT", "net", *at, "--user", "--forward",
                  "tcp:1:65536"),
+                ("--chip takes eeprom@ADDRESS or lm75@ADDRESS", "i2c", *at, "--chip", "rom@0x50"),
+                ("--chip takes eeprom@ADDRESS or lm75@ADDRESS", "i2c", *at, "--chip", "lm75@0x80"),
+                ("two chips have the same address", "i2c", *at, "--chip", "lm75@72", "--chip",
+                 "eeprom@0x48"),
+                ("--allow takes an address, 1 to 0x7f, not '0x48x'", "i2c", *at, "--chip", "lm75@72",
+                 "--allow", "0x48x"),
+                ("cannot open /dev/no-such-bus: No such file", "i2c", *at, "--bus",
+                 "/dev/no-such-bus"),
+                ("is no I2C bus: name one such as /dev/i2c-1", "i2c", *at, "--bus", image),
                 ("--size takes columns and rows such as 80x24, not '80'", "console", *at, "--size",
                  "80"),
                 ("cannot write to /no/such/log", "console", *at, "--file", "/no/such/log"),
@@ -305,7 +317,7 @@ class Serving(Folder):
             "net", "--socket", self.path("net"), "--switch", "lan", "--mac", "52:54:00:12:34:56",
             "+", "console", "--socket", self.path("console"), "--unix", self.path("terminal"),
             "+", "rng", "--socket", self.path("rng"), ready=4)
-        fronts = {name: FrontEnd(self.path(name)) for name in DEVICES}
+        fronts = {name: FrontEnd(self.path(name)) for name in ("blk", "net", "console", "rng")}
         for front in fronts.values():
             self.addCleanup(front.close)
         for name, queues in {"blk": 4, "net": 2, "console": 2, "rng": 1}.items():

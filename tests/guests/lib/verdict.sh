@@ -19,6 +19,7 @@ driver_of() {
     network | outage) echo virtio_net ;;
     console) echo virtio_console ;;
     entropy) echo virtio_rng ;;
+    i2c) echo i2c_virtio ;;
     all) echo none ;;
     esac
 }
