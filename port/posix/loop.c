@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Event loop: sources -> timers -> tasks -> pollers -> one round -> running -> init and free. Lists
+/* Event loop: sources -> timers -> tasks -> pollers -> other threads -> one round -> running -> init and free. Lists
  * are moved aside before their members are called, so that what a callback adds waits for the next
  * round and what it removes is gone. */
 #include "avps_posix/loop.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -123,6 +124,7 @@ void avps_posix_source_remove(struct avps_posix_source *source)
         (void)source_control(source->loop, EPOLL_CTL_DEL, source, 0);
     }
     source_forget(source);
+    source->loop->removals++;
     source->loop = NULL;
 }
 
@@ -219,11 +221,16 @@ static void timers_expire(struct avps_posix_loop *loop)
     }
 }
 
+/* The earliest deadline; 0: none. */
+static uint64_t timers_first(const struct avps_posix_loop *loop)
+{
+    return posix_list_is_empty(&loop->timers) ? 0U : timer_of(loop->timers.next)->deadline_ns;
+}
+
 /* The kernel wakes the loop at the earliest deadline. */
 static void timers_arm(struct avps_posix_loop *loop)
 {
-    const uint64_t first =
-        posix_list_is_empty(&loop->timers) ? 0U : timer_of(loop->timers.next)->deadline_ns;
+    const uint64_t first = timers_first(loop);
     const struct itimerspec at = {
         .it_value = {.tv_sec = (time_t)(first / NS_PER_S), .tv_nsec = (long)(first % NS_PER_S)}};
 
@@ -324,6 +331,64 @@ static void pollers_run(struct avps_posix_loop *loop)
     }
 }
 
+/* ---- other threads ---- */
+
+/* Whoever wants the context queues up first: a thread that gives it back and wants it again at once
+ * finds those before it that came meanwhile. */
+static void context_take(struct avps_posix_loop *loop)
+{
+    if (loop->shared) {
+        (void)pthread_mutex_lock(&loop->queue);
+        (void)pthread_mutex_lock(&loop->context);
+        (void)pthread_mutex_unlock(&loop->queue);
+    }
+}
+
+static void context_give(struct avps_posix_loop *loop)
+{
+    if (loop->shared) {
+        (void)pthread_mutex_unlock(&loop->context);
+    }
+}
+
+enum avps_status avps_posix_loop_share(struct avps_posix_loop *loop)
+{
+    if (loop->shared) {
+        return AVPS_E_STATE;
+    }
+    if (pthread_mutex_init(&loop->context, NULL) != 0) {
+        return AVPS_E_NOSPACE;
+    }
+    if (pthread_mutex_init(&loop->queue, NULL) != 0) {
+        (void)pthread_mutex_destroy(&loop->context);
+        return AVPS_E_NOSPACE;
+    }
+    loop->shared = true;
+    return AVPS_OK;
+}
+
+void avps_posix_loop_borrow(struct avps_posix_loop *loop)
+{
+    context_take(loop);
+}
+
+static void loop_wake(const struct avps_posix_loop *loop)
+{
+    const uint64_t one = 1;
+
+    (void)!write(loop->wake_fd, &one, sizeof one); /* full: it is awake already */
+}
+
+/* It may be about to wait, with its mind made up. Sources are the kernel's business already. */
+void avps_posix_loop_return(struct avps_posix_loop *loop)
+{
+    if (!posix_list_is_empty(&loop->tasks) || !posix_list_is_empty(&loop->steady) ||
+        !posix_list_is_empty(&loop->pollers) || timers_first(loop) != loop->armed_ns) {
+        loop_wake(loop);
+    }
+    context_give(loop);
+}
+
 /* ---- one round ---- */
 
 static bool loop_may_wait(struct avps_posix_loop *loop)
@@ -336,10 +401,18 @@ static bool loop_may_wait(struct avps_posix_loop *loop)
 static enum avps_status loop_fetch(struct avps_posix_loop *loop, bool wait)
 {
     struct epoll_event events[AVPS_POSIX_BATCH];
-    const int count = epoll_wait(loop->epoll_fd, events, (int)AVPS_POSIX_BATCH, wait ? -1 : 0);
+    const uint32_t removals = loop->removals;
 
+    context_give(loop);
+    const int count = epoll_wait(loop->epoll_fd, events, (int)AVPS_POSIX_BATCH, wait ? -1 : 0);
+    const int error = errno;
+    context_take(loop);
     if (count < 0) {
-        return errno == EINTR ? AVPS_OK : AVPS_E_IO;
+        errno = error;
+        return error == EINTR ? AVPS_OK : AVPS_E_IO;
+    }
+    if (removals != loop->removals) {
+        return AVPS_OK; /* some of the sources may be gone: the kernel tells the others again */
     }
     for (int i = 0; i < count; i++) {
         loop->batch[i] = events[i].data.ptr;
@@ -370,7 +443,7 @@ static enum avps_status loop_look(struct avps_posix_loop *loop, bool wait)
     return status;
 }
 
-enum avps_status avps_posix_loop_step(struct avps_posix_loop *loop, bool wait)
+static enum avps_status loop_round(struct avps_posix_loop *loop, bool wait)
 {
     enum avps_status status = AVPS_OK;
 
@@ -382,6 +455,14 @@ enum avps_status avps_posix_loop_step(struct avps_posix_loop *loop, bool wait)
     }
     timers_expire(loop);
     tasks_run(loop);
+    return status;
+}
+
+enum avps_status avps_posix_loop_step(struct avps_posix_loop *loop, bool wait)
+{
+    context_take(loop);
+    const enum avps_status status = loop_round(loop, wait);
+    context_give(loop);
     return status;
 }
 
@@ -400,11 +481,10 @@ enum avps_status avps_posix_loop_run(struct avps_posix_loop *loop)
 
 void avps_posix_loop_stop(struct avps_posix_loop *loop)
 {
-    const uint64_t one = 1;
     const int saved = errno;
 
     atomic_store_explicit(&loop->stopping, true, memory_order_release);
-    (void)!write(loop->wake_fd, &one, sizeof one); /* full: it is awake already */
+    loop_wake(loop);
     errno = saved;
 }
 
@@ -456,4 +536,9 @@ void avps_posix_loop_free(struct avps_posix_loop *loop)
     posix_close(&loop->epoll_fd);
     posix_close(&loop->timer_fd);
     posix_close(&loop->wake_fd);
+    if (loop->shared) {
+        (void)pthread_mutex_destroy(&loop->context);
+        (void)pthread_mutex_destroy(&loop->queue);
+        loop->shared = false;
+    }
 }

@@ -4,7 +4,7 @@
  *
  *  Memory: the caller's; the loop and what is registered with it stay where they are until removed.
  *  Threads: one context per loop; avps_posix_loop_stop, avps_posix_notifier_set and the clock may be
- *  used from any thread. Guest: never seen here.
+ *  used from any thread; another thread may borrow the context of a shared loop. Guest: never seen here.
  *
  *  Inside a callback everything may be called but avps_posix_loop_run, _step and _free: in
  *  particular a source, timer, task or poller may be removed, also the one that is running or one
@@ -13,6 +13,7 @@
 #ifndef AVPS_POSIX_LOOP_H
 #define AVPS_POSIX_LOOP_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -87,6 +88,10 @@ struct avps_posix_loop {
     int timer_fd;                                      /**< timerfd. */
     int wake_fd;                                       /**< eventfd. */
     atomic_bool stopping;                              /**< avps_posix_loop_stop was called. */
+    bool shared;                                       /**< avps_posix_loop_share was called. */
+    pthread_mutex_t context;                           /**< Shared: held by who has the context. */
+    pthread_mutex_t queue;                             /**< Shared: held by who is next to have it. */
+    uint32_t removals;                                 /**< Sources removed so far. */
     struct avps_posix_source timer_source;             /**< Watches timer_fd. */
     struct avps_posix_source wake_source;              /**< Watches wake_fd. */
     struct avps_posix_link timers;                     /**< Armed timers, the earliest first. */
@@ -125,6 +130,21 @@ AVPS_NODISCARD enum avps_status avps_posix_loop_step(struct avps_posix_loop *loo
 
 /** Let avps_posix_loop_run return after the present round. Any thread, also a signal handler. */
 void avps_posix_loop_stop(struct avps_posix_loop *loop);
+
+/* ---- other threads ---- */
+
+/** Let other threads borrow the context, for as long as the loop exists: while it waits, and once in
+ *  every round. Before avps_posix_loop_run. A loop that is not shared takes no lock.
+ *  @return AVPS_OK; AVPS_E_STATE if it is shared already; AVPS_E_NOSPACE. */
+AVPS_NODISCARD enum avps_status avps_posix_loop_share(struct avps_posix_loop *loop);
+
+/** Have the context of a shared loop, as if in one of its callbacks, until avps_posix_loop_return.
+ *  Waits for its turn, which comes after one round at the latest. Not from the loop's own callbacks,
+ *  and not twice. */
+void avps_posix_loop_borrow(struct avps_posix_loop *loop);
+
+/** Give it back. The loop looks at what was asked for meanwhile: tasks, timers, sources. */
+void avps_posix_loop_return(struct avps_posix_loop *loop);
 
 /* ---- file descriptors ---- */
 
