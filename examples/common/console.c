@@ -69,7 +69,7 @@ static void console_escaped(void *ctx)
 {
     const struct host *host = ctx;
 
-    host->stop(host->ctx);
+    host->stop(host->stop_ctx);
 }
 
 /* Port n of a path is path.n; there is one standard input only. */

@@ -62,7 +62,7 @@ void host_say(const struct host *host, enum host_log level, const char *format, 
     /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is just above */
     (void)vsnprintf(text, sizeof text, format, values);
     va_end(values);
-    host->say(host->ctx, level, text);
+    host->say(host->say_ctx, level, text);
 }
 
 enum avps_status host_fail(struct avps_posix_error *error, enum avps_status status,
@@ -88,6 +88,7 @@ struct avps_device_config host_device_base(struct host_device *device, struct av
         .queues = queues,
         .queue_count = count,
         .queue_size_max = (uint16_t)device->options.queue_size,
+        .withhold = device->withhold,
         .access_platform = device->access_platform,
     };
 

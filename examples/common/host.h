@@ -39,9 +39,10 @@ struct net_switch;
 struct host {
     /* A line for the log, without newline. */
     void (*say)(void *ctx, enum host_log level, const char *line);
+    void *say_ctx;
     /* The user asked for the end, on a terminal. */
     void (*stop)(void *ctx);
-    void *ctx;
+    void *stop_ctx;
     struct net_switch *switches;
 };
 
@@ -83,6 +84,7 @@ struct host_device {
     char name[32];                /* in reports of counters, without spaces */
     bool busy_poll;               /* the loop polls it all the time: so are its completions */
     bool access_platform;         /* offer and require ACCESS_PLATFORM */
+    struct avps_features withhold; /* features not to offer */
 
     struct host *host;
     const struct host_kind *kind;

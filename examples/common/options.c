@@ -275,6 +275,21 @@ static bool take_argument(struct option_group *groups, size_t group_count, const
     return options_fail(line, "there is no option --%.*s", (int)argument.name_len, argument.name);
 }
 
+bool options_need_next(const struct option_group *groups, size_t group_count, const char *text)
+{
+    struct argument argument;
+    const bool is_option = argument_split(text, &argument);
+
+    for (size_t i = 0; i < group_count && is_option; i++) {
+        const struct option *row = group_find(&groups[i], &argument);
+
+        if (row != NULL) {
+            return argument.value == NULL && takes_value(row);
+        }
+    }
+    return false;
+}
+
 /* ---- rules between options ---- */
 
 static bool is_given(const struct option_group *group, size_t row)

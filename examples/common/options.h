@@ -69,6 +69,9 @@ bool options_parse(struct option_group *groups, size_t group_count, char *const 
 /* Whether the option of this name was given. */
 bool options_given(const struct option_group *group, const char *name);
 
+/* Whether `text` is an option of one of the groups whose value is the next argument. */
+bool options_need_next(const struct option_group *groups, size_t group_count, const char *text);
+
 /* The decimal or 0x number that `text` begins with, 1..max. @return what is behind it; NULL: none. */
 const char *options_number(const char *text, uint64_t max, uint32_t *number);
 

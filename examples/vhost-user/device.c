@@ -90,8 +90,6 @@ struct device *device_new(struct program *program, const struct host_kind *kind)
                    program->device_count);
     device->program = program;
     device->options.linger_us = DEVICE_LINGER;
-    device->served = (struct option_group){
-        .rows = device_rows, .count = device_row_count, .target = &device->options};
     return device;
 }
 

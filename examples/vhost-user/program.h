@@ -11,6 +11,7 @@
 #include "avps_posix/notify.h"
 #include "avps_posix/stats.h"
 #include "avps_vhost_user/backend.h"
+#include "command.h"
 #include "host.h"
 
 #define PROGRAM_NAME "avps-vhost-user"
@@ -33,10 +34,13 @@ struct program {
     struct avps_posix_timer patience; /* for requests in flight at the end */
     struct device *devices[HOST_DEVICES];
     uint32_t device_count;
+<<<<<<< HEAD
     struct option_group globals; /* options of the program, while the command line is read */
     const char *stats_path;      /* NULL: counters are not served */
     struct avps_posix_stats *stats;
     enum host_log log;
+=======
+>>>>>>> bfe3927 (examples: Share the command line of programs with devices)
     bool once; /* end with the first front end */
     bool stopping;
     bool failed;
@@ -55,7 +59,6 @@ struct device {
     struct program *program;
     struct host_device *host;
     struct device_options options;
-    struct option_group served; /* of `options` */
     struct avps_vu *vu;
     bool gone; /* at the end: no front end, nothing in flight */
 };
