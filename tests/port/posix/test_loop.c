@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Event loop: descriptors, hang-ups, regular files, removal inside callbacks, timers, tasks,
- * pollers, stopping, notifiers, signals, runners. */
+ * pollers, stopping, notifiers, signals, runners, other threads. */
 #include "support/driver.h"
 
 #include <errno.h>
@@ -774,6 +774,139 @@ static void test_runner_refuses_a_bad_configuration(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown((f), setup, teardown)
 
+/* ---- other threads ---- */
+
+struct borrower {
+    struct fixture *fx;
+    unsigned int rounds;
+    unsigned int inside; /* threads that have the context */
+    unsigned int most;
+    unsigned int tasks;
+};
+
+static void borrowed_task(void *ctx)
+{
+    struct borrower *b = ctx;
+
+    b->tasks++;
+    if (b->tasks == b->rounds) {
+        avps_posix_loop_stop(&b->fx->loop);
+    }
+}
+
+/* Asks for a task in each round, which wakes the waiting loop, and waits until it has been run. */
+static void *borrow(void *ctx)
+{
+    struct borrower *b = ctx;
+
+    for (unsigned int i = 0; i < b->rounds; i++) {
+        unsigned int done = 0;
+
+        avps_posix_loop_borrow(&b->fx->loop);
+        avps_posix_task_defer(&b->fx->task[0]);
+        avps_posix_loop_return(&b->fx->loop);
+        while (done <= i) {
+            avps_posix_loop_borrow(&b->fx->loop);
+            done = b->tasks;
+            avps_posix_loop_return(&b->fx->loop);
+        }
+    }
+    return NULL;
+}
+
+static void test_a_task_of_a_borrower_wakes_the_waiting_loop(void **state)
+{
+    struct fixture *fx = *state;
+    struct borrower b = {.fx = fx, .rounds = 200};
+    pthread_t thread;
+
+    assert_int_equal(avps_posix_loop_share(&fx->loop), AVPS_OK);
+    assert_int_equal(avps_posix_loop_share(&fx->loop), AVPS_E_STATE);
+    avps_posix_task_init(&fx->task[0], &fx->loop, borrowed_task, &b);
+    assert_int_equal(pthread_create(&thread, NULL, borrow, &b), 0);
+    assert_int_equal(avps_posix_loop_run(&fx->loop), AVPS_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(b.tasks, 200);
+}
+
+static void borrowed_poll(void *ctx)
+{
+    struct borrower *b = ctx;
+
+    b->tasks++; /* no lock: the context is the lock */
+}
+
+static void *borrow_while_polled(void *ctx)
+{
+    struct borrower *b = ctx;
+
+    for (unsigned int i = 0; i < b->rounds; i++) {
+        avps_posix_loop_borrow(&b->fx->loop);
+        b->most++;
+        avps_posix_loop_return(&b->fx->loop);
+    }
+    avps_posix_loop_stop(&b->fx->loop);
+    return NULL;
+}
+
+static void test_a_loop_that_never_waits_lends_its_context(void **state)
+{
+    struct fixture *fx = *state;
+    struct borrower b = {.fx = fx, .rounds = 100};
+    pthread_t thread;
+
+    assert_int_equal(avps_posix_loop_share(&fx->loop), AVPS_OK);
+    avps_posix_poller_start(&fx->poller[0], &fx->loop, borrowed_poll, &b);
+    assert_int_equal(pthread_create(&thread, NULL, borrow_while_polled, &b), 0);
+    assert_int_equal(avps_posix_loop_run(&fx->loop), AVPS_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(b.most, 100);
+    assert_true(b.tasks > 0U);
+}
+
+static void removed_ready(void *ctx, uint32_t conditions)
+{
+    struct borrower *b = ctx;
+
+    (void)conditions;
+    b->inside++;
+}
+
+/* Makes a source ready and removes it, both while the loop waits or has just been woken by it. */
+static void *borrow_and_remove(void *ctx)
+{
+    struct borrower *b = ctx;
+    struct avps_posix_source *source = &b->fx->source[0];
+
+    for (unsigned int i = 0; i < b->rounds; i++) {
+        avps_posix_loop_borrow(&b->fx->loop);
+        if (avps_posix_source_add(source, &b->fx->loop, b->fx->pair[0], AVPS_POSIX_READ,
+                                  removed_ready, b) != AVPS_OK ||
+            write(b->fx->pair[1], "x", 1) != 1) {
+            b->most++;
+        }
+        avps_posix_source_remove(source);
+        (void)memset(source, 0, sizeof *source);
+        avps_posix_loop_return(&b->fx->loop);
+    }
+    avps_posix_loop_stop(&b->fx->loop);
+    return NULL;
+}
+
+static void test_a_source_that_a_borrower_removes_is_not_reported(void **state)
+{
+    struct fixture *fx = *state;
+    struct borrower b = {.fx = fx, .rounds = 200};
+    pthread_t thread;
+
+    assert_int_equal(avps_posix_loop_share(&fx->loop), AVPS_OK);
+    assert_int_equal(pthread_create(&thread, NULL, borrow_and_remove, &b), 0);
+    assert_int_equal(avps_posix_loop_run(&fx->loop), AVPS_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(b.inside, 0);
+    assert_int_equal(b.most, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -808,6 +941,9 @@ int main(void)
         TEST(test_runner_polls_as_long_as_there_is_more),
         TEST(test_runner_polls_at_the_device_s_deadline),
         TEST(test_runner_refuses_a_bad_configuration),
+        TEST(test_a_task_of_a_borrower_wakes_the_waiting_loop),
+        TEST(test_a_loop_that_never_waits_lends_its_context),
+        TEST(test_a_source_that_a_borrower_removes_is_not_reported),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
