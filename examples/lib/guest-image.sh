@@ -66,6 +66,7 @@ compile_guest_programs() {
     local folder source
     for folder in "${GUEST_SOURCES[@]}"; do
         for source in "$folder"/*.c; do
+            [ -e "$source" ] || continue
             compile_program "$(guest_triplet)-gcc" "$source" "$TREE/bin/$(basename "$source" .c)"
         done
     done

@@ -120,7 +120,9 @@ provide_guest_packages() {
         resolve_packages "$list" || [ -f "$list" ] ||
             die "Debian's 6.12 kernel for $GUEST_ARCH or a package of the guest was not found, see $LOG"
     fi
-    key=$(head -n 1 "$list" | cut -d' ' -f1)-$(sha256sum <"$list" | cut -c1-12)
+    # The modules are part of it: others are not unpacked.
+    key=$(head -n 1 "$list" | cut -d' ' -f1)-$(echo "${GUEST_MODULES[*]}" | cat "$list" - |
+        sha256sum | cut -c1-12)
     if ! packages_are_intact "$CACHE/$key"; then
         fetch_packages "$list" "$CACHE/$key" || die "download failed or was damaged, see $LOG"
     fi

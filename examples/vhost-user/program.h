@@ -34,13 +34,8 @@ struct program {
     struct avps_posix_timer patience; /* for requests in flight at the end */
     struct device *devices[HOST_DEVICES];
     uint32_t device_count;
-<<<<<<< HEAD
-    struct option_group globals; /* options of the program, while the command line is read */
-    const char *stats_path;      /* NULL: counters are not served */
+    const char *stats_path; /* NULL: counters are not served */
     struct avps_posix_stats *stats;
-    enum host_log log;
-=======
->>>>>>> bfe3927 (examples: Share the command line of programs with devices)
     bool once; /* end with the first front end */
     bool stopping;
     bool failed;

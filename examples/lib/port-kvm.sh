@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The KVM port: QEMU emulates a machine with EL2, on which Debian's Linux runs avps-kvm, whose guest is
+# Debian's Linux again. Both boot the same kernel and initramfs; the outer one has avps-kvm beside it.
+
+PORT_ABOUT='devices by libavps in a virtual machine monitor on KVM, all of it emulated'
+PORT_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build)
+
+KVM_MIB=1024
+KVM_SECONDS=400 # no boot takes this long: something hangs
+
+GUEST_MODULES+=(tun)
+GUEST_SOURCES+=("$HERE/kvm-vmm/host")
+
+# avps-kvm for arm64, linked statically, in the tree's own build folder.
+build_vmm() {
+    progress "building libavps and avps-kvm"
+    grep -qs "^CMAKE_HOME_DIRECTORY:INTERNAL=$ROOT$" "$BUILD/vmm/CMakeCache.txt" || rm -rf "$BUILD/vmm"
+    cmake -S "$ROOT" -B "$BUILD/vmm" -G Ninja \
+        --toolchain "$ROOT/cmake/toolchains/aarch64-linux.cmake" -DCMAKE_BUILD_TYPE=Release \
+        -DAVPS_BUILD_TESTS=OFF -DAVPS_BUILD_SHARED=OFF -DAVPS_INSTALL=OFF -DAVPS_WITH_LIBFDT=ON \
+        -DAVPS_WITH_LIBURING=OFF -DAVPS_WITH_LIBSLIRP=OFF \
+        -DAVPS_LIBFDT_INCLUDE="$GUEST_ROOT/usr/include" \
+        -DAVPS_LIBFDT_LIBRARY="$(find "$GUEST_ROOT/usr/lib" -name libfdt.a)" >>"$LOG" 2>&1 &&
+        cmake --build "$BUILD/vmm" --target avps-kvm --parallel "$(nproc)" >>"$LOG" 2>&1 ||
+        die "avps-kvm does not build, see $LOG"
+}
+
+# The outer machine's initramfs: the guest's, and behind it what avps-kvm needs, not compressed: that
+# has to begin at a multiple of four.
+build_outer_initramfs() {
+    local tree=$BUILD/outer
+    OUTER_INITRAMFS=$BUILD/outer.img
+    rm -rf "$tree"
+    mkdir -p "$tree/kvm"
+    cp "$GUEST_KERNEL" "$tree/kvm/kernel"
+    cp "$INITRAMFS" "$tree/kvm/initramfs.gz"
+    cp "$BUILD/vmm/examples/kvm-vmm/avps-kvm" "$tree/kvm/"
+    cp "$INITRAMFS" "$OUTER_INITRAMFS"
+    truncate -s %4 "$OUTER_INITRAMFS"
+    (cd "$tree" && find . | sort | cpio -o -H newc -R 0:0 --quiet) >>"$OUTER_INITRAMFS"
+}
+
+port_prepare() {
+    provide_guest_packages
+    build_initramfs
+    build_vmm
+    build_outer_initramfs
+}
+
+# boot_outer ARGUMENTS [TIMEOUT-COMMAND...]
+boot_outer() {
+    local args=$1
+    shift
+    "$@" qemu-system-aarch64 -M virt,virtualization=on,gic-version=3 -cpu max,pauth-impdef=on \
+        -smp 2 -m "$KVM_MIB" -nodefaults -display none -serial "$SERIAL" -no-reboot \
+        -kernel "$GUEST_KERNEL" -initrd "$OUTER_INITRAMFS" \
+        -append "console=ttyAMA0 avps.console=ttyAMA0 quiet loglevel=4 panic=-1 avps.mode=kvm $args"
+}
+
+# boot_row TRANSPORT RING LOG [ARGUMENT...]: one that ends by itself.
+boot_row() {
+    local transport=$1 ring=$2 log=$3
+    shift 3
+    : >"$log"
+    SERIAL=stdio
+    boot_outer "avps.transport=$transport avps.ring=$ring $PCI_ARGUMENT $*" \
+        timeout --kill-after=5 "$KVM_SECONDS" </dev/null 2>&1 |
+        follow "$log" "$(printf '%-11s' "$transport $ring")"
+}
+
+PCI_ARGUMENT=
+[ "$PCI_INTERRUPTS" = msix ] || PCI_ARGUMENT=avps.append=pci=nomsi
+
+port_boot() {
+    local transport ring
+    progress "booting Linux $GUEST_KERNEL_VERSION on it: ${TRANSPORTS/ / and } with ${RINGS/ / and } rings"
+    for transport in $TRANSPORTS; do
+        for ring in $RINGS; do
+            wait_for_cpu
+            boot_row "$transport" "$ring" "$BUILD/console-$transport-$ring.log" &
+        done
+    done
+    wait
+}
+
+# --- the table: what avps-kvm counts, in place of what the bare-metal hypervisor does -----------------
+
+counter() {
+    sed -n "s/^avps-kvm: report $2.* $3=\([0-9]*\).*/\1/p" "$1" | head -n 1
+}
+
+device_side() {
+    local log=$1 device
+    device="device name=[a-z0-9]* id=$(device_id "$2")"
+    at_least "$log" "$device" negotiations 1 && at_most "$log" "$device" faults 0 &&
+        at_most "$log" "$device" needs_reset 0 && at_most "$log" "$device" bad_accesses 0
+}
+
+# Sum of a counter over the queues of a device.
+queue_sum() {
+    sed -n "s/^avps-kvm: report queue name=$2[0-9]* .* $3=\([0-9]*\).*/\1/p" "$1" |
+        awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+device_name() {
+    case $1 in disk) echo blk ;; network) echo net ;; console) echo console ;; entropy) echo rng ;; esac
+}
+
+device_story() {
+    local name
+    name=$(device_name "$2")
+    printf '%s doorbells, %s chains used, %s interrupts' "$(queue_sum "$1" "$name" kicks)" \
+        "$(queue_sum "$1" "$name" used)" "$(queue_sum "$1" "$name" interrupts)"
+}
+
+guest_end() {
+    sed -n 's/\r//g; s/^avps-kvm: the end: //p' "$1" | head -n 1
+}
+
+table_all_at_once() {
+    local workload result millis
+    IFS='|' read -r _ _ workload result millis \
+        < <(said "$1" ROW all | grep . || echo '-|-|all at once: did not get that far|FAIL|0')
+    row all "$2" "$3" 'all four' "$workload" "$result" "$(seconds "$millis")"
+    [ "$result" = ok ]
+}
+
+port_table() {
+    local transport ring device log
+    for transport in $TRANSPORTS; do
+        for ring in $RINGS; do
+            log=$BUILD/console-$transport-$ring.log
+            for device in "${DEVICES[@]}"; do
+                count_bad table_device "$log" "$transport" "$ring" "$device"
+            done
+            count_bad table_all_at_once "$log" "$transport" "$ring"
+            count_bad table_power_off "$log" "$transport" "$ring"
+        done
+    done
+}
+
+port_shell() {
+    echo "Linux shell on virtio-console ($1, $2 rings). 'poweroff' ends it; so does Ctrl-A X."
+    SERIAL=mon:stdio
+    boot_outer "avps.transport=$1 avps.ring=$2 avps.guests=shell"
+}
