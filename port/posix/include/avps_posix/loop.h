@@ -84,30 +84,30 @@ struct avps_posix_poller {
 
 /** Event loop. Fields are private. */
 struct avps_posix_loop {
-    int epoll_fd;                                      /**< epoll. */
-    int timer_fd;                                      /**< timerfd. */
-    int wake_fd;                                       /**< eventfd. */
-    atomic_bool stopping;                              /**< avps_posix_loop_stop was called. */
-    bool shared;                                       /**< avps_posix_loop_share was called. */
-    pthread_mutex_t context;                           /**< Shared: held by who has the context. */
-    pthread_mutex_t queue;                             /**< Shared: held by who is next to have it. */
-    uint32_t removals;                                 /**< Sources removed so far. */
-    struct avps_posix_source timer_source;             /**< Watches timer_fd. */
-    struct avps_posix_source wake_source;              /**< Watches wake_fd. */
-    struct avps_posix_link timers;                     /**< Armed timers, the earliest first. */
-    struct avps_posix_link due;                        /**< Timers being called. */
-    struct avps_posix_link tasks;                      /**< Calls to be made. */
-    struct avps_posix_link running;                    /**< Calls being made. */
-    struct avps_posix_link steady;                     /**< Regular files with an interest. */
-    struct avps_posix_link visited;                    /**< Those being called. */
-    struct avps_posix_link pollers;                    /**< Pollers. */
-    struct avps_posix_link followers;                  /**< Followers. */
-    struct avps_posix_link polled;                     /**< Those called in this round. */
-    uint64_t armed_ns;                                 /**< What timer_fd is set to; 0: nothing. */
-    uint32_t spins;                                    /**< Rounds without a look. */
-    uint32_t batch_next;                               /**< Next event to be reported. */
-    uint32_t batch_count;                              /**< Events known. */
-    uint32_t conditions[AVPS_POSIX_BATCH];             /**< Of the events. */
+    int epoll_fd;                          /**< epoll. */
+    int timer_fd;                          /**< timerfd. */
+    int wake_fd;                           /**< eventfd. */
+    atomic_bool stopping;                  /**< avps_posix_loop_stop was called. */
+    bool shared;                           /**< avps_posix_loop_share was called. */
+    pthread_mutex_t context;               /**< Shared: held by who has the context. */
+    pthread_mutex_t queue;                 /**< Shared: held by who is next to have it. */
+    uint32_t removals;                     /**< Sources removed so far. */
+    struct avps_posix_source timer_source; /**< Watches timer_fd. */
+    struct avps_posix_source wake_source;  /**< Watches wake_fd. */
+    struct avps_posix_link timers;         /**< Armed timers, the earliest first. */
+    struct avps_posix_link due;            /**< Timers being called. */
+    struct avps_posix_link tasks;          /**< Calls to be made. */
+    struct avps_posix_link running;        /**< Calls being made. */
+    struct avps_posix_link steady;         /**< Regular files with an interest. */
+    struct avps_posix_link visited;        /**< Those being called. */
+    struct avps_posix_link pollers;        /**< Pollers. */
+    struct avps_posix_link followers;      /**< Followers. */
+    struct avps_posix_link polled;         /**< Those called in this round. */
+    uint64_t armed_ns;                     /**< What timer_fd is set to; 0: nothing. */
+    uint32_t spins;                        /**< Rounds without a look. */
+    uint32_t batch_next;                   /**< Next event to be reported. */
+    uint32_t batch_count;                  /**< Events known. */
+    uint32_t conditions[AVPS_POSIX_BATCH]; /**< Of the events. */
     struct avps_posix_source *batch[AVPS_POSIX_BATCH]; /**< Whose; NULL: removed meanwhile. */
 };
 
