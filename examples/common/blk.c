@@ -85,17 +85,22 @@ static void blk_poll_medium(void *ctx)
     (void)avps_posix_block_poll(ctx);
 }
 
+static bool blk_is_for_reading(const struct host_device *device)
+{
+    return device->planned != NULL && device->planned->blk.read_only;
+}
+
 static enum avps_status blk_open_medium(struct host_device *device, struct avps_blk_config *config,
                                         struct avps_posix_error *error)
 {
     struct blk *blk = device->own;
-    const struct avps_posix_block_config open = {.path = blk->file,
-                                                 .loop = device->loop,
-                                                 .engine = blk->sync ? AVPS_POSIX_BLOCK_SYNC
-                                                                     : AVPS_POSIX_BLOCK_AUTO,
-                                                 .depth = config->request_count,
-                                                 .read_only = blk->readonly,
-                                                 .direct = blk->direct};
+    const struct avps_posix_block_config open = {
+        .path = blk->file,
+        .loop = device->loop,
+        .engine = blk->sync ? AVPS_POSIX_BLOCK_SYNC : AVPS_POSIX_BLOCK_AUTO,
+        .depth = config->request_count,
+        .read_only = blk->readonly || blk_is_for_reading(device),
+        .direct = blk->direct};
 
     if (blk->file == NULL) {
         avps_posix_null_disk(config, blk->null_bytes / AVPS_BLK_SECTOR);
@@ -108,6 +113,21 @@ static enum avps_status blk_open_medium(struct host_device *device, struct avps_
     return status;
 }
 
+/* What the platform file says of the disk. */
+static enum avps_status blk_apply(const struct host_device *device, struct avps_blk_config *config,
+                                  struct avps_posix_error *error)
+{
+    const struct avps_platform_device *planned = device->planned;
+    const unsigned long long there = config->capacity;
+
+    return planned == NULL || avps_platform_blk(planned, config) == AVPS_OK
+               ? AVPS_OK
+               : host_fail(error, AVPS_E_NOSPACE,
+                           "the medium of %llu sectors is smaller than the %u MiB of the platform "
+                           "file",
+                           there, planned->blk.size_mib);
+}
+
 /* ---- open, ready, close, reload ---- */
 
 static enum avps_status blk_open(struct host_device *device, struct avps_posix_error *error)
@@ -115,6 +135,7 @@ static enum avps_status blk_open(struct host_device *device, struct avps_posix_e
     struct blk *blk = device->own;
     struct avps_blk_config config = {.write_through = blk->write_through};
 
+    blk->queues = device->planned != NULL ? device->planned->queues : blk->queues;
     blk->queues = blk->queues != 0U ? blk->queues : 1U;
     config.request_count = blk->queues * BLK_DEPTH;
     if (blk->serial != NULL && strlen(blk->serial) > sizeof config.id) {
@@ -131,7 +152,8 @@ static enum avps_status blk_open(struct host_device *device, struct avps_posix_e
     }
     config.requests = blk->requests;
     config.base = host_device_base(device, blk->queue_storage, (uint16_t)blk->queues);
-    const enum avps_status status = blk_open_medium(device, &config, error);
+    enum avps_status status = blk_open_medium(device, &config, error);
+    status = status == AVPS_OK ? blk_apply(device, &config, error) : status;
     if (status != AVPS_OK) {
         return status;
     }

@@ -97,6 +97,20 @@ static struct avps_posix_terminal_config console_terminal(struct host_device *de
     return config;
 }
 
+/* What the guest is told of a further port. */
+static void console_name(struct host_device *device, uint32_t port)
+{
+    struct console *console = device->own;
+    char *name = console->names[port];
+
+    if (device->planned != NULL && port != 0U) {
+        (void)snprintf(name, sizeof console->names[port], "%s",
+                       device->planned->console.ports[port - 1U]);
+    } else {
+        (void)snprintf(name, sizeof console->names[port], "avps.%u", port);
+    }
+}
+
 static enum avps_status console_open_terminals(struct host_device *device,
                                                struct avps_posix_error *error)
 {
@@ -107,7 +121,7 @@ static enum avps_status console_open_terminals(struct host_device *device,
         const struct avps_posix_terminal_config config = console_terminal(device, port);
 
         status = avps_posix_terminal_open(&console->terminals[port], &config, error);
-        (void)snprintf(console->names[port], sizeof console->names[port], "avps.%u", port);
+        console_name(device, port);
     }
     return status;
 }
@@ -162,6 +176,9 @@ static enum avps_status console_init(struct host_device *device)
     if (!console_set_size(console, &config.port0)) {
         return AVPS_E_PARAM;
     }
+    if (device->planned != NULL) {
+        avps_platform_console(device->planned, &config);
+    }
     device->base = &console->device.base;
     status = avps_console_init(&console->device, &config);
     for (uint32_t port = 1; port < console->ports && status == AVPS_OK; port++) {
@@ -177,6 +194,8 @@ static enum avps_status console_open(struct host_device *device, struct avps_pos
 {
     struct console *console = device->own;
 
+    console->ports =
+        device->planned != NULL ? device->planned->console.port_count + 1U : console->ports;
     console->ports = console->ports != 0U ? console->ports : 1U;
     enum avps_status status = console_open_terminals(device, error);
     if (status != AVPS_OK) {

@@ -155,6 +155,16 @@ struct host_device *host_device_new(struct host *host, const struct host_kind *k
     return device;
 }
 
+/* A platform's budget is the most. */
+static void device_init_turn(struct host_device *device)
+{
+    const uint32_t most =
+        device->planned != NULL ? device->planned->budget : device->kind->turn_most;
+    const uint32_t least = device->kind->turn_least;
+
+    avps_posix_turn_init(&device->turn, least < most ? least : most, most);
+}
+
 enum avps_status host_device_open(struct host_device *device, struct avps_posix_error *error)
 {
     const struct avps_posix_runner_config runner = {
@@ -164,9 +174,23 @@ enum avps_status host_device_open(struct host_device *device, struct avps_posix_
     if ((size & (size - 1U)) != 0U) {
         return host_fail(error, AVPS_E_PARAM, "--queue-size takes a power of two, not %u", size);
     }
-    avps_posix_turn_init(&device->turn, device->kind->turn_least, device->kind->turn_most);
+    device_init_turn(device);
     const enum avps_status status = avps_posix_runner_init(&device->runner, &runner);
     return status == AVPS_OK ? device->kind->open(device, error) : status;
+}
+
+enum avps_status host_device_keeps_promise(const struct host_device *device,
+                                           struct avps_posix_error *error)
+{
+    const char *missing =
+        device->planned != NULL ? avps_platform_missing(device->planned, device->base) : NULL;
+
+    return missing == NULL
+               ? AVPS_OK
+               : host_fail(error, AVPS_E_UNSUPPORTED,
+                           "the platform file promises the feature %s, which what %s is connected "
+                           "to, or its transport, cannot give",
+                           missing, device->label);
 }
 
 void host_device_ready(struct host_device *device)

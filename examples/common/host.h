@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "avps/avps.h"
+#include "avps_common/platform_apply.h"
 #include "avps_common/stats.h"
 #include "avps_posix/error.h"
 #include "avps_posix/loop.h"
@@ -84,7 +85,10 @@ struct host_device {
     char name[32];                /* in reports of counters, without spaces */
     bool busy_poll;               /* the loop polls it all the time: so are its completions */
     bool access_platform;         /* offer and require ACCESS_PLATFORM */
-    struct avps_features withhold; /* features not to offer */
+    struct avps_features withhold;        /* features not to offer */
+    const struct avps_platform *platform; /* see platform.h; NULL: the options say all */
+    const struct avps_platform_device
+        *planned; /* what it is on the platform; goes before options */
 
     struct host *host;
     const struct host_kind *kind;
@@ -115,6 +119,10 @@ struct host_device *host_device_new(struct host *host, const struct host_kind *k
 
 /* Check the options, open the back end, initialise the device. */
 enum avps_status host_device_open(struct host_device *device, struct avps_posix_error *error);
+
+/* It has its transport: whether it offers what its platform file names. */
+enum avps_status host_device_keeps_promise(const struct host_device *device,
+                                           struct avps_posix_error *error);
 
 /* It has its transport: what is behind it may come. */
 void host_device_ready(struct host_device *device);

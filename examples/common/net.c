@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "avps_common/platform_filter.h"
 #include "avps_posix/null.h"
 #include "avps_posix/slirp.h"
 #include "avps_posix/tap.h"
@@ -26,6 +27,8 @@ struct net {
     struct option_list forwards;
     bool restricted;
     bool no_offloads;
+    struct avps_platform_filter filter; /* of a platform's policies, where there is no switch */
+    uint8_t *filter_frame;
     struct avps_posix_tap *tap;
     struct avps_posix_slirp *slirp;
     struct avps_posix_null_net null;
@@ -153,6 +156,14 @@ static enum avps_status net_forward(const struct net *net, const char *text,
 
 /* ---- switches ---- */
 
+/* What the platform file says of a network. @return false: its table is too large for this program. */
+static bool switch_apply(const struct host_device *device, struct avps_switch_config *config)
+{
+    return device->planned == NULL ||
+           avps_platform_switch(&device->platform->networks[device->planned->net.network],
+                                config) == AVPS_OK;
+}
+
 static struct net_switch *switch_make(struct host_device *device, const char *name)
 {
     struct net_switch *made = calloc(1, sizeof *made);
@@ -160,15 +171,15 @@ static struct net_switch *switch_make(struct host_device *device, const char *na
     if (made == NULL) {
         return NULL;
     }
-    const struct avps_switch_config config = {.ports = made->ports,
-                                              .port_count = HOST_DEVICES,
-                                              .table = made->table,
-                                              .table_size = NET_SWITCH_TABLE,
-                                              .bounce = made->bounce[0],
-                                              .bounce_size = NET_SWITCH_FRAME,
-                                              .age = NET_SWITCH_AGE,
-                                              .port = &device->runner.port};
-    if (avps_switch_init(&made->device, &config) != AVPS_OK) {
+    struct avps_switch_config config = {.ports = made->ports,
+                                        .port_count = HOST_DEVICES,
+                                        .table = made->table,
+                                        .table_size = NET_SWITCH_TABLE,
+                                        .bounce = made->bounce[0],
+                                        .bounce_size = NET_SWITCH_FRAME,
+                                        .age = NET_SWITCH_AGE,
+                                        .port = &device->runner.port};
+    if (!switch_apply(device, &config) || avps_switch_init(&made->device, &config) != AVPS_OK) {
         free(made);
         return NULL;
     }
@@ -241,7 +252,9 @@ static enum avps_status open_switch(struct host_device *device, struct avps_net_
 
     net->joined = switch_get(device, net->switch_name);
     if (net->joined == NULL) {
-        return host_fail(error, AVPS_E_NOSPACE, "not enough memory for a switch");
+        return host_fail(error, AVPS_E_NOSPACE,
+                         "not enough memory for a switch, or more than %u addresses asked of it",
+                         NET_SWITCH_TABLE);
     }
     if (net->joined->loop != device->loop) {
         net->joined = NULL;
@@ -293,6 +306,56 @@ static enum avps_status open_network(struct host_device *device, struct avps_net
     return open_null(device, config, error);
 }
 
+/* ---- a platform's policies ---- */
+
+/* Queues, MTU, and where nothing else is connected a switch of the network's name. */
+static void net_plan(struct host_device *device)
+{
+    struct net *net = device->own;
+    const struct avps_platform_network *network = NULL;
+
+    if (device->planned == NULL) {
+        return;
+    }
+    network = &device->platform->networks[device->planned->net.network];
+    net->queues = device->planned->queues;
+    net->mtu = network->mtu;
+    if (net->tap_name == NULL && !net->user && !net->loop &&
+        !options_given(&device->given, "null")) {
+        net->switch_name = network->name;
+    }
+}
+
+/* On a switch its port has the policies; elsewhere a filter in front of the back end. */
+static enum avps_status net_apply(struct host_device *device, struct avps_net_config *config,
+                                  struct avps_posix_error *error)
+{
+    struct net *net = device->own;
+    struct avps_platform_filter_config filter = {.platform = device->platform,
+                                                 .device = device->planned,
+                                                 .port = &device->runner.port,
+                                                 .frame_size = NET_SWITCH_FRAME};
+
+    if (device->planned == NULL) {
+        return AVPS_OK;
+    }
+    avps_platform_net(device->platform, device->planned, config);
+    if (net->switch_name != NULL) {
+        return AVPS_OK;
+    }
+    net->filter_frame = malloc(NET_SWITCH_FRAME);
+    if (net->filter_frame == NULL) {
+        return host_fail(error, AVPS_E_NOSPACE, "not enough memory for a frame");
+    }
+    filter.frame = net->filter_frame;
+    return avps_platform_filter_init(&net->filter, &filter, config) == AVPS_OK
+               ? AVPS_OK
+               : host_fail(error, AVPS_E_UNSUPPORTED,
+                           "%s and the uplink of its network are in different VLANs: only a switch "
+                           "can tell them apart",
+                           device->label);
+}
+
 /* ---- open, ready, close ---- */
 
 /* The same device has the same address at every start (FNV-1a of its label). */
@@ -328,7 +391,9 @@ static enum avps_status net_init(struct host_device *device, struct avps_net_con
     if (!options_given(&device->given, "mac")) {
         net_make_mac(device, net->mac);
     }
-    (void)memcpy(config->mac, net->mac, sizeof config->mac);
+    if (device->planned == NULL) {
+        (void)memcpy(config->mac, net->mac, sizeof config->mac);
+    }
     device->base = &net->device.base;
     return avps_net_init(&net->device, config) == AVPS_OK
                ? AVPS_OK
@@ -338,8 +403,10 @@ static enum avps_status net_init(struct host_device *device, struct avps_net_con
 static enum avps_status net_open(struct host_device *device, struct avps_posix_error *error)
 {
     struct net *net = device->own;
-    struct avps_net_config config = {.mtu = (uint16_t)net->mtu};
+    struct avps_net_config config = {0};
 
+    net_plan(device);
+    config.mtu = (uint16_t)net->mtu;
     net->queues = net->queues != 0U ? net->queues : 1U;
     enum avps_status status = net_storage(net, error);
     if (status != AVPS_OK) {
@@ -349,6 +416,7 @@ static enum avps_status net_open(struct host_device *device, struct avps_posix_e
     config.pairs = net->pair_storage;
     config.pair_count = (uint16_t)net->queues;
     status = open_network(device, &config, error);
+    status = status == AVPS_OK ? net_apply(device, &config, error) : status;
     return status == AVPS_OK ? net_init(device, &config, error) : status;
 }
 
@@ -361,8 +429,11 @@ static void net_ready(struct host_device *device)
     } else if (net->slirp != NULL) {
         avps_posix_slirp_attach(net->slirp, &net->device);
     } else if (net->joined != NULL) {
-        const struct avps_switch_port_config port = {.net = &net->device};
+        struct avps_switch_port_config port = {.net = &net->device};
 
+        if (device->planned != NULL) {
+            avps_platform_switch_port(device->planned, &port);
+        }
         (void)!avps_switch_connect(&net->joined->device, net->switch_port, &port);
     } else {
         avps_posix_null_net_attach(&net->null, &net->device);
@@ -383,6 +454,7 @@ static bool net_close(struct host_device *device)
     }
     free(net->queue_storage);
     free(net->pair_storage);
+    free(net->filter_frame);
     return true;
 }
 

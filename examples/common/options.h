@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 #define OPTION_LINE 320U
-#define OPTION_LIST 8U
+#define OPTION_LIST 16U
 
 /* How a value is read, and the type at `offset`. */
 enum option_type {

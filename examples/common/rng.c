@@ -28,6 +28,9 @@ static enum avps_status rng_open(struct host_device *device, struct avps_posix_e
 
     avps_posix_entropy_init(&rng->entropy, device->loop);
     avps_posix_entropy_describe(&rng->entropy, &config);
+    if (device->planned != NULL) {
+        avps_platform_rng(device->planned, &config);
+    }
     device->base = &rng->device.base;
     return avps_rng_init(&rng->device, &config) == AVPS_OK
                ? AVPS_OK

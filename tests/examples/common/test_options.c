@@ -226,9 +226,10 @@ static void test_options_say_what_is_wrong_with_an_argument(void **state)
     assert_wrong("--left --flag", "--left needs a value: --left X");
     assert_wrong("--left x --number", "--number needs a value: --number N");
     assert_wrong("--left x --left y", "--left is given twice");
-    assert_wrong("--item 1 --item 2 --item 3 --item 4 --item 5 --item 6 --item 7 --item 8 "
-                 "--item 9 --left x",
-                 "--item may be given 8 times");
+    assert_wrong("--item=1 --item=2 --item=3 --item=4 --item=5 --item=6 --item=7 --item=8 "
+                 "--item=9 --item=a --item=b --item=c --item=d --item=e --item=f --item=g "
+                 "--item=h --left x",
+                 "--item may be given 16 times");
 }
 
 static void test_options_say_which_do_not_go_together(void **state)
