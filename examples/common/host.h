@@ -73,6 +73,8 @@ struct host_kind {
     bool (*close)(struct host_device *device);
     /* Look at the medium again. May be NULL. */
     void (*reload)(struct host_device *device);
+    /* The guest goes on here, from a saved state: tell whom it concerns. May be NULL. */
+    void (*moved)(struct host_device *device);
     /* The program's terminal has another size. May be NULL. */
     void (*resized)(struct host_device *device);
 };

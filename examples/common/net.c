@@ -458,6 +458,14 @@ static bool net_close(struct host_device *device)
     return true;
 }
 
+/* Where the guest is found has changed: it says so, if its driver can. */
+static void net_moved(struct host_device *device)
+{
+    struct net *net = device->own;
+
+    (void)!avps_net_announce(&net->device);
+}
+
 const struct host_kind net_kind = {
     .name = "net",
     .summary = "network on a tap interface, user network or switch",
@@ -470,4 +478,5 @@ const struct host_kind net_kind = {
     .open = net_open,
     .ready = net_ready,
     .close = net_close,
+    .moved = net_moved,
 };

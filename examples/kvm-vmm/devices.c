@@ -64,18 +64,21 @@ static struct device *pci_find_space(const struct devices *devices, uint64_t off
     return NULL;
 }
 
+static bool bar_has(const struct avps_pci *pci, uint64_t address)
+{
+    const struct avps_pci_range bar = avps_pci_bar(pci, AVPS_PCI_BAR);
+
+    return bar.enabled && address >= bar.address && address - bar.address < bar.size;
+}
+
 /* Whose BAR it is. BARs are moved under the same lock as this. */
 static struct device *pci_find_bar(const struct devices *devices, uint64_t address)
 {
     for (uint32_t i = 0; i < devices->count; i++) {
         struct device *device = devices->list[i];
 
-        if (device->transport == DEVICE_PCI) {
-            const struct avps_pci_range bar = avps_pci_bar(&device->pci, AVPS_PCI_BAR);
-
-            if (bar.enabled && address >= bar.address && address - bar.address < bar.size) {
-                return device;
-            }
+        if (device->transport == DEVICE_PCI && bar_has(&device->pci, address)) {
+            return device;
         }
     }
     return NULL;
@@ -374,22 +377,27 @@ static void *device_thread(void *ctx)
     return NULL;
 }
 
+static enum avps_status device_start(struct device *device, struct avps_posix_error *error)
+{
+    const int failed =
+        device->has_loop ? pthread_create(&device->thread, NULL, device_thread, device) : 0;
+
+    if (failed != 0) {
+        return host_fail(error, AVPS_E_NOSPACE, "no thread for %s: %s", device->host->label,
+                         strerror(failed));
+    }
+    device->has_thread = device->has_loop;
+    return AVPS_OK;
+}
+
 enum avps_status devices_start(struct vm *vm, struct avps_posix_error *error)
 {
-    for (uint32_t i = 0; i < vm->devices.count; i++) {
-        struct device *device = vm->devices.list[i];
+    enum avps_status status = AVPS_OK;
 
-        if (device->has_loop) {
-            const int failed = pthread_create(&device->thread, NULL, device_thread, device);
-
-            if (failed != 0) {
-                return host_fail(error, AVPS_E_NOSPACE, "no thread for %s: %s", device->host->label,
-                                 strerror(failed));
-            }
-            device->has_thread = true;
-        }
+    for (uint32_t i = 0; i < vm->devices.count && status == AVPS_OK; i++) {
+        status = device_start(vm->devices.list[i], error);
     }
-    return AVPS_OK;
+    return status;
 }
 
 static void device_end_thread(struct device *device)
@@ -544,6 +552,13 @@ void devices_resized(struct vm *vm)
 {
     for (uint32_t i = 0; i < vm->devices.count; i++) {
         device_tell(vm->devices.list[i], vm->devices.list[i]->host->kind->resized);
+    }
+}
+
+void devices_moved(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->devices.count; i++) {
+        device_tell(vm->devices.list[i], vm->devices.list[i]->host->kind->moved);
     }
 }
 

@@ -67,6 +67,9 @@ enum avps_status devices_start(struct vm *vm, struct avps_posix_error *error);
  * seconds. Not from a loop's callback. */
 bool devices_quiesce(struct vm *vm);
 
+/* The machine goes on from a saved state: the network is told. */
+void devices_moved(struct vm *vm);
+
 /* They take chains again. */
 void devices_resume(struct vm *vm);
 

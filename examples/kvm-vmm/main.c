@@ -222,7 +222,9 @@ static enum avps_status program_start(struct program *program, struct avps_posix
     status = status == AVPS_OK ? devices_start(vm, error) : status;
     status = status == AVPS_OK ? vcpus_start(vm, error) : status;
     if (status == AVPS_OK && vm->options.restore != NULL) {
+        host_say(&vm->host, LOG_INFO, "restored from %s", vm->options.restore);
         devices_resume(vm); /* doorbells that rang when it was saved */
+        devices_moved(vm);
     }
     return status;
 }

@@ -64,7 +64,7 @@ boot_row() {
     shift 3
     : >"$log"
     SERIAL=stdio
-    boot_outer "avps.transport=$transport avps.ring=$ring $PCI_ARGUMENT $*" \
+    boot_outer "avps.transport=$transport avps.ring=$ring avps.guests=test,saved $PCI_ARGUMENT $*" \
         timeout --kill-after=5 "$KVM_SECONDS" </dev/null 2>&1 |
         follow "$log" "$(printf '%-11s' "$transport $ring")"
 }
@@ -126,6 +126,22 @@ table_all_at_once() {
     [ "$result" = ok ]
 }
 
+# A guest that was saved under load, and goes on from the file in another process.
+table_saved() {
+    local log=$1 driver bits workload result millis complaint=''
+    if ! IFS='|' read -r driver bits workload result millis < <(said "$log" ROW saved); then
+        row saved "$2" "$3" - 'did not get that far' FAIL -
+        return 1
+    fi
+    grep -q '^avps-kvm: the end: saved to ' "$log" || complaint='it was not saved'
+    grep -q '^avps-kvm: restored from ' "$log" || complaint='it was not restored'
+    [ -z "$complaint" ] || result=FAIL
+    row saved "$2" "$3" "$driver" "$workload" "$result" "$(seconds "$millis")"
+    table_note features "$(feature_names disk "$bits")"
+    [ -z "$complaint" ] || table_note 'not good' "$complaint"
+    [ "$result" = ok ]
+}
+
 port_table() {
     local transport ring device log
     for transport in $TRANSPORTS; do
@@ -136,6 +152,7 @@ port_table() {
             done
             count_bad table_all_at_once "$log" "$transport" "$ring"
             count_bad table_power_off "$log" "$transport" "$ring"
+            count_bad table_saved "$log" "$transport" "$ring"
         done
     done
 }

@@ -9,11 +9,12 @@ WORK=/tmp/kvm
 SERIAL=$(argument console)
 RING=--$(argument ring packed)
 
-# An address on the tap interface, as soon as it is there.
+# Addresses of the tap interface, as soon as it is there: the same ones whenever it is made anew.
 network_address() {
-    until ip addr add 10.0.2.2/24 dev avps0 2>/dev/null; do
+    until ip link set avps0 address 02:61:76:70:73:02 2>/dev/null; do
         usleep 20000
     done
+    ip addr add 10.0.2.2/24 dev avps0
 }
 
 # What the guest's consoles are: a shell has the terminal for itself.
