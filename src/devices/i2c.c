@@ -77,39 +77,48 @@ static bool i2c_place(struct avps_i2c *i2c, struct avps_i2c_msg *msg)
     return true;
 }
 
-/* The bytes of a request without header and status. [i2c-1.5] @return whether they go one way only,
- * the right one, and fit. */
-static bool i2c_take_data(struct avps_i2c *i2c, struct avps_chain *chain, struct avps_i2c_msg *msg)
+/* The bytes of a request without header and status. [i2c-1.5] AVPS_E_GUEST_PROTOCOL: not one way, the
+ * right one, or too many. */
+static enum avps_status i2c_take_data(struct avps_i2c *i2c, struct avps_chain *chain,
+                                      struct avps_i2c_msg *msg)
 {
     const uint32_t readable = avps_chain_readable(chain);
     const uint32_t writable = avps_chain_writable(chain);
 
-    if ((msg->read ? readable : writable) != 0U) {
-        return false;
-    }
     msg->len = msg->read ? writable : readable;
-    return i2c_place(i2c, msg) &&
-           (msg->read || avps_chain_read(chain, msg->data, msg->len) == AVPS_OK);
+    if ((msg->read ? readable : writable) != 0U || !i2c_place(i2c, msg)) {
+        return AVPS_E_GUEST_PROTOCOL;
+    }
+    return msg->read ? AVPS_OK : avps_chain_read(chain, msg->data, msg->len);
 }
 
-/* [i2c-1.3] [i2c-1.4] Nothing that the driver wrote is written to. @return whether the message may be
- * carried out. */
-static bool i2c_parse(struct avps_i2c *i2c, struct avps_chain *chain, struct avps_i2c_msg *msg)
+/* [i2c-1.3] [i2c-1.4] Nothing that the driver wrote is written to. */
+static enum avps_status i2c_parse(struct avps_i2c *i2c, struct avps_chain *chain,
+                                  struct avps_i2c_msg *msg)
 {
     struct virtio_i2c_out_hdr hdr;
+    const enum avps_status status = avps_chain_read(chain, &hdr, sizeof hdr);
 
     *msg = (struct avps_i2c_msg){0};
     i2c->open = false;
-    if (avps_chain_read(chain, &hdr, sizeof hdr) != AVPS_OK) {
-        i2c->counters.malformed++;
-        return false;
+    if (status != AVPS_OK) {
+        return status;
     }
     const uint32_t flags = avps_le32_get(hdr.flags);
 
     i2c->open = (flags & VIRTIO_I2C_FLAGS_FAIL_NEXT) != 0U;
     msg->read = (flags & VIRTIO_I2C_FLAGS_M_RD) != 0U;
-    if ((flags & ~VIRTIO_I2C_FLAGS) != 0U || !i2c_address(avps_le16_get(hdr.addr), &msg->address) ||
-        !i2c_take_data(i2c, chain, msg)) {
+    if ((flags & ~VIRTIO_I2C_FLAGS) != 0U || !i2c_address(avps_le16_get(hdr.addr), &msg->address)) {
+        return AVPS_E_GUEST_PROTOCOL;
+    }
+    return i2c_take_data(i2c, chain, msg);
+}
+
+/* Whether the message may be carried out; what may not is counted. */
+static bool i2c_may_carry_out(struct avps_i2c *i2c, const struct avps_i2c_msg *msg,
+                              enum avps_status parsed)
+{
+    if (parsed != AVPS_OK) {
         i2c->counters.malformed++;
         return false;
     }
@@ -117,7 +126,7 @@ static bool i2c_parse(struct avps_i2c *i2c, struct avps_chain *chain, struct avp
         i2c->counters.denied++;
         return false;
     }
-    return true;
+    return !i2c->failing && i2c->usable == i2c->count;
 }
 
 /* [i2c-1.6] A request that comes while a transfer is on its way waits in the ring. */
@@ -132,11 +141,18 @@ static enum avps_status i2c_request(struct avps_device *dev, uint16_t queue,
     if (avps_chain_reserve_tail(chain, 1) != AVPS_OK) {
         return AVPS_E_GUEST_SIZE; /* nowhere to put the status */
     }
-    const bool is_well = i2c_parse(i2c, chain, &i2c->msgs[i2c->count]);
+    struct avps_i2c_msg *msg = &i2c->msgs[i2c->count];
+    const uint32_t buffer_used = i2c->buffer_used;
+    const bool open = i2c->open;
+    const enum avps_status parsed = i2c_parse(i2c, chain, msg);
 
-    if (is_well && !i2c->failing && i2c->usable == i2c->count) {
-        i2c->usable++;
+    if (parsed == AVPS_AGAIN) { /* memory is busy: as if it had not been looked at */
+        i2c->buffer_used = buffer_used;
+        i2c->open = open;
+        avps_device_retry(dev, queue);
+        return AVPS_AGAIN;
     }
+    i2c->usable += i2c_may_carry_out(i2c, msg, parsed) ? 1U : 0U;
     i2c->count++;
     if (!i2c->open || i2c->count == i2c->message_count) {
         i2c->state = I2C_CLOSED;

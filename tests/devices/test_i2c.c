@@ -824,6 +824,72 @@ static void test_i2c_cannot_answer_into_read_only_memory(void **state)
     off();
 }
 
+static void run_on(void **state, enum test_mem_kind kind)
+{
+    power_on(kind);
+    const struct avps_i2c_config config = good_config();
+
+    start(state, &config);
+}
+
+static void test_i2c_works_on_every_kind_of_memory(void **state)
+{
+    for (int kind = 0; kind < (int)TEST_MEM_KINDS; kind++) {
+        uint8_t bytes[2];
+        struct message m[2];
+
+        run_on(state, (enum test_mem_kind)kind);
+        message_write(&m[0], 0xa0, NEXT, "\x07", 1);
+        message_read(&m[1], 0xa0, 0, 2);
+        send(&m[0]);
+        send(&m[1]);
+        serve();
+        expect(&m[0], 1, 0);
+        expect(&m[1], 3, 0);
+        test_driver_in(&d, &m[1].request, 0, bytes, 2);
+        assert_memory_equal(bytes, "\xa1\xa2", 2);
+        off();
+    }
+}
+
+/* Every call of the memory ops is refused once: the message is carried out once and answered, or the
+ * driver is told that the device needs a reset. */
+static void sweep_memory(void **state, enum avps_status refusal)
+{
+    for (unsigned int n = 1; n < 40U; n++) {
+        struct test_used used = {0, 0};
+        struct message m;
+
+        run_on(state, TEST_MEM_COPY);
+        message_write(&m, 0xa0, 0, "x", 1);
+        send(&m);
+        test_driver_kick(&d, 0);
+        test_fail_at(&d.mem.fail, n, refusal);
+        for (uint32_t polls = 0; polls < 6U; polls++) {
+            (void)avps_poll(&i2c.base, 64);
+        }
+        test_fail_at(&d.mem.fail, 0, AVPS_OK);
+        assert_true(bus.count <= 1U);
+        if (test_driver_get(&d, TEST_STATUS) == TEST_S_LIVE) {
+            assert_true(test_driver_reap(&d, 0, &used));
+            assert_int_equal(used.id, m.request.id);
+            assert_int_equal(status_of(&m), bus.count == 1U ? 0 : 1);
+        }
+        expect_nothing();
+        off();
+    }
+}
+
+static void test_i2c_waits_for_memory_that_is_busy(void **state)
+{
+    sweep_memory(state, AVPS_AGAIN);
+}
+
+static void test_i2c_survives_memory_that_fails(void **state)
+{
+    sweep_memory(state, AVPS_E_IO);
+}
+
 /* ---- a bus that takes its time ---- */
 
 static void test_i2c_waits_for_the_bus(void **state)
@@ -1107,6 +1173,9 @@ int main(void)
         BOTH(test_i2c_takes_bytes_in_pieces),
         BOTH(test_i2c_takes_any_layout),
         BOTH(test_i2c_cannot_answer_into_read_only_memory),
+        BOTH(test_i2c_works_on_every_kind_of_memory),
+        BOTH(test_i2c_waits_for_memory_that_is_busy),
+        BOTH(test_i2c_survives_memory_that_fails),
         BOTH(test_i2c_waits_for_the_bus),
         BOTH(test_i2c_may_be_answered_from_inside),
         BOTH(test_i2c_ignores_answers_that_nobody_waits_for),
