@@ -30,6 +30,7 @@ option(AVPS_DEVICE_BLK "Block device" ON)
 option(AVPS_DEVICE_NET "Network device and learning switch" ON)
 option(AVPS_DEVICE_CONSOLE "Console device" ON)
 option(AVPS_DEVICE_I2C "I2C adapter" ON)
+option(AVPS_DEVICE_VSOCK "Socket device" ON)
 option(AVPS_WITH_LIBFDT "Device-tree node generator (needs libfdt)" OFF)
 
 option(AVPS_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})

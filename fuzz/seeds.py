@@ -73,6 +73,34 @@ def seeds_i2c():
     })
 
 
+def vsock(op, payload=b"", length=None, kind=1, flags=0, ports=(1, 2), room=200, consumed=0):
+    header = struct.pack("<QQIIIHHIII", 3, 2, ports[0], ports[1],
+                         len(payload) if length is None else length, kind, op, flags, room, consumed)
+    return chain(1, readable(header), *([readable(payload)] if payload else []))
+
+
+def seeds_vsock():
+    request, response, rst, shutdown, data, update, ask = range(1, 8)
+    buffers = [step for _ in range(3) for step in chain(0, writable(100))]
+    device("vsock", {
+        "accepted": [buffers, vsock(request), [POLL, 0]],
+        "refused": [buffers, vsock(request), [POLL, 3]],
+        "data": [buffers, vsock(request), [POLL, 0], vsock(data, b"hello"), [POLL, 0, 0]],
+        "message": [buffers, vsock(request, kind=2), [POLL, 0],
+                    vsock(data, b"hello", kind=2, flags=1), [POLL, 0, 0]],
+        "too-long": [buffers, vsock(request), [POLL, 0], vsock(data, b"x", length=9), [POLL]],
+        "unknown-type": [buffers, vsock(request, kind=7), [POLL]],
+        "unknown-op": [buffers, vsock(99), [POLL]],
+        "shutdown": [buffers, vsock(request), [POLL, 0], vsock(shutdown, flags=3), [POLL, 0]],
+        "credit": [buffers, vsock(request, room=0), [POLL, 0], vsock(ask), [POLL],
+                   vsock(update, room=9), [POLL]],
+        "reset": [buffers, vsock(request), [POLL, 0], vsock(rst), [POLL]],
+        "from-host": [buffers, [HOST, 0xE1, 2], [POLL], vsock(response, ports=(2, 1)), [POLL, 0]],
+        "no-buffers": [vsock(request), [POLL, 0], vsock(ask), [POLL], buffers, [POLL]],
+        "moved": [buffers, chain(2, writable(4)), vsock(request), [POLL, 0], [HOST, 0xFD, 0], [POLL]],
+    })
+
+
 def seeds_rng():
     device("rng", {
         "one-request": [chain(0, writable(64)), [POLL]],
@@ -463,6 +491,7 @@ def seeds_platform():
 def main():
     seeds_rng()
     seeds_i2c()
+    seeds_vsock()
     seeds_blk()
     seeds_console()
     seeds_net()

@@ -15,6 +15,7 @@ set(AVPS_FUZZ_TARGETS
     switch
     admin
     i2c
+    vsock
     platform
     vhost_user
     inflight

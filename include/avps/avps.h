@@ -22,6 +22,7 @@
 #include "avps/status.h"
 #include "avps/switch.h"
 #include "avps/vq.h"
+#include "avps/vsock.h"
 
 #define AVPS_VERSION_MAJOR 0 /**< Library version, SemVer. */
 #define AVPS_VERSION_MINOR 1 /**< Until 1.0 a new minor version may change the interface. */

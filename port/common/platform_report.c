@@ -161,6 +161,7 @@ static const struct report_judge report_judges[REQUIREMENTS] = {
     [REQUIREMENT_RNG_3] = {report_open, RNG, NULL, "rests with the source that is connected"},
     [REQUIREMENT_RNG_4] = {report_open, RNG, NULL, "rests with the source that is connected"},
     [REQUIREMENT_CON_1] = {report_if, CON, NULL, NULL},
+    [REQUIREMENT_VSK_1] = {report_open, CON, NULL, "the file does not describe sockets"},
 };
 
 uint32_t avps_platform_requirements(void)

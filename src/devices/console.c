@@ -246,36 +246,6 @@ static void console_discard(struct avps_console *console, uint32_t id)
 
 /* ---- control messages to the guest ---- */
 
-/* A chain of a supply queue, or why there is none; kicks are asked for when it is dry. */
-static enum avps_status console_take(struct avps_device *dev, uint16_t queue,
-                                     struct avps_chain *chain)
-{
-    enum avps_status status = avps_device_pop(dev, queue, chain);
-
-    if (status == AVPS_EMPTY && avps_device_is_taking(dev) && avps_device_starve(dev, queue)) {
-        status = avps_device_pop(dev, queue, chain);
-    }
-    if (status == AVPS_AGAIN || status == AVPS_E_IO) {
-        avps_device_retry(dev, queue);
-    }
-    return status;
-}
-
-/* End of writing to a chain of a supply queue. What memory did not take is tried again later. */
-static enum avps_status console_give(struct avps_device *dev, uint16_t queue,
-                                     struct avps_chain *chain, enum avps_status status)
-{
-    if (avps_status_is_guest_fault(status)) {
-        avps_device_refuse(dev, queue, chain, status);
-    } else if (chain->written == 0U) {
-        avps_device_unpop(dev, queue, chain);
-        avps_device_retry(dev, queue);
-    } else {
-        avps_device_push(dev, queue, chain);
-    }
-    return status;
-}
-
 struct console_message {
     uint16_t event;
     uint16_t value;
@@ -391,7 +361,7 @@ static enum avps_status console_send(struct avps_console *console, uint32_t id,
                                      struct console_message message)
 {
     struct avps_chain *chain = &console->base.queues[QUEUE_CONTROL_RX].scratch;
-    enum avps_status status = console_take(&console->base, QUEUE_CONTROL_RX, chain);
+    enum avps_status status = avps_device_take_supply(&console->base, QUEUE_CONTROL_RX, chain);
 
     if (status != AVPS_OK) {
         return status;
@@ -400,7 +370,7 @@ static enum avps_status console_send(struct avps_console *console, uint32_t id,
     if (status != AVPS_OK) {
         chain->written = 0;
     }
-    status = console_give(&console->base, QUEUE_CONTROL_RX, chain, status);
+    status = avps_device_give_supply(&console->base, QUEUE_CONTROL_RX, chain, status);
     if (status == AVPS_OK) {
         console_told(&console->ports[id], message);
         console->counters.control_out++;
@@ -556,7 +526,7 @@ static enum avps_status console_fill_one(struct avps_device *dev, uint16_t queue
                                          const uint8_t *bytes, uint32_t len, uint32_t *taken)
 {
     struct avps_chain *chain = &dev->queues[queue].scratch;
-    enum avps_status status = console_take(dev, queue, chain);
+    enum avps_status status = avps_device_take_supply(dev, queue, chain);
 
     if (status != AVPS_OK) {
         return status;
@@ -566,7 +536,7 @@ static enum avps_status console_fill_one(struct avps_device *dev, uint16_t queue
     status =
         room == 0U ? AVPS_E_GUEST_SIZE : avps_chain_write(chain, bytes, len < room ? len : room);
     *taken += avps_status_is_guest_fault(status) ? 0U : chain->written;
-    return console_give(dev, queue, chain, status);
+    return avps_device_give_supply(dev, queue, chain, status);
 }
 
 /* At most one queue size of buffers. [AVPS CON-1] */

@@ -260,6 +260,15 @@ void avps_device_notify(struct avps_device *dev, uint16_t index);
 /* Ask for kicks on a supply queue that ran dry. @return true if buffers came in meanwhile. */
 bool avps_device_starve(struct avps_device *dev, uint16_t index);
 
+/* A chain of a supply queue, or why there is none; kicks are asked for when it is dry, and memory that
+ * is busy or fails is tried again later. */
+enum avps_status avps_device_take_supply(struct avps_device *dev, uint16_t index,
+                                         struct avps_chain *chain);
+/* End of writing to it: returned, or put back when nothing was written; `status` is how writing
+ * ended, and the result. */
+enum avps_status avps_device_give_supply(struct avps_device *dev, uint16_t index,
+                                         struct avps_chain *chain, enum avps_status status);
+
 /* Finish a reset, queue reset or suspend that waited for requests in flight. */
 void avps_device_settle(struct avps_device *dev);
 

@@ -245,6 +245,34 @@ bool avps_device_starve(struct avps_device *dev, uint16_t index)
     return more;
 }
 
+enum avps_status avps_device_take_supply(struct avps_device *dev, uint16_t index,
+                                         struct avps_chain *chain)
+{
+    enum avps_status status = avps_device_pop(dev, index, chain);
+
+    if (status == AVPS_EMPTY && avps_device_is_taking(dev) && avps_device_starve(dev, index)) {
+        status = avps_device_pop(dev, index, chain);
+    }
+    if (status == AVPS_AGAIN || status == AVPS_E_IO) {
+        avps_device_retry(dev, index);
+    }
+    return status;
+}
+
+enum avps_status avps_device_give_supply(struct avps_device *dev, uint16_t index,
+                                         struct avps_chain *chain, enum avps_status status)
+{
+    if (avps_status_is_guest_fault(status)) {
+        avps_device_refuse(dev, index, chain, status);
+    } else if (chain->written == 0U) {
+        avps_device_unpop(dev, index, chain);
+        avps_device_retry(dev, index);
+    } else {
+        avps_device_push(dev, index, chain);
+    }
+    return status;
+}
+
 /* ---- asynchronous requests ---- */
 
 static void queue_append(struct avps_queue *queue, struct avps_request *request, uint16_t index)
