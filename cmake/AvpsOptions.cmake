@@ -31,6 +31,8 @@ option(AVPS_DEVICE_NET "Network device and learning switch" ON)
 option(AVPS_DEVICE_CONSOLE "Console device" ON)
 option(AVPS_DEVICE_I2C "I2C adapter" ON)
 option(AVPS_DEVICE_VSOCK "Socket device" ON)
+cmake_dependent_option(AVPS_BUILD_PORT_CONFORMANCE "Build the suite that a port is checked with"
+    ${PROJECT_IS_TOP_LEVEL} "AVPS_DEVICE_BLK" OFF)
 option(AVPS_WITH_LIBFDT "Device-tree node generator (needs libfdt)" OFF)
 
 option(AVPS_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})

@@ -23,12 +23,12 @@ static void case_loads(struct avps_pc *pc)
     union pc_bytes b = known();
     const uint64_t all = UINT64_C(0x8877665544332211);
 
-    pc_equal(pc, "avps_arch_load16", avps_arch_load16(b.byte + 2), 0x4433);
-    pc_equal(pc, "avps_arch_load16_acquire", avps_arch_load16_acquire(b.byte + 6), 0x8877);
-    pc_equal(pc, "avps_arch_load32", avps_arch_load32(b.byte + 4), 0x88776655U);
-    pc_equal(pc, "avps_arch_load64", avps_arch_load64(b.byte), all);
-    pc_equal(pc, "avps_arch_load64_acquire", avps_arch_load64_acquire(b.byte), all);
-    pc_true(pc, "loads change nothing", b.aligned == known().aligned);
+    avps_pc_equal(pc, "avps_arch_load16", avps_arch_load16(b.byte + 2), 0x4433);
+    avps_pc_equal(pc, "avps_arch_load16_acquire", avps_arch_load16_acquire(b.byte + 6), 0x8877);
+    avps_pc_equal(pc, "avps_arch_load32", avps_arch_load32(b.byte + 4), 0x88776655U);
+    avps_pc_equal(pc, "avps_arch_load64", avps_arch_load64(b.byte), all);
+    avps_pc_equal(pc, "avps_arch_load64_acquire", avps_arch_load64_acquire(b.byte), all);
+    avps_pc_true(pc, "loads change nothing", b.aligned == known().aligned);
 }
 
 static bool stored(struct avps_pc *pc, const char *what, const union pc_bytes *b, uint32_t at,
@@ -42,7 +42,7 @@ static bool stored(struct avps_pc *pc, const char *what, const union pc_bytes *b
 
         good = good && b->byte[i] == want;
     }
-    return pc_true(pc, what, good);
+    return avps_pc_true(pc, what, good);
 }
 
 static void case_stores(struct avps_pc *pc)
@@ -70,23 +70,24 @@ static void case_order(struct avps_pc *pc)
         const uint32_t full = avps_arch_le32(word);
 
         (void)memcpy(b.byte, &half, sizeof half);
-        pc_equal(pc, "avps_arch_le16 in memory", b.byte[0] | (uint32_t)b.byte[1] << 8, halves[i]);
+        avps_pc_equal(pc, "avps_arch_le16 in memory", b.byte[0] | (uint32_t)b.byte[1] << 8,
+                      halves[i]);
         (void)memcpy(b.byte, &full, sizeof full);
-        pc_equal(pc, "avps_arch_le32 in memory", b.byte[1] | (uint32_t)b.byte[2] << 8,
-                 word >> 8 & 0xffffU);
-        pc_equal(pc, "avps_arch_le16 twice", avps_arch_le16(half), halves[i]);
-        pc_equal(pc, "avps_arch_le32 twice", avps_arch_le32(full), word);
+        avps_pc_equal(pc, "avps_arch_le32 in memory", b.byte[1] | (uint32_t)b.byte[2] << 8,
+                      word >> 8 & 0xffffU);
+        avps_pc_equal(pc, "avps_arch_le16 twice", avps_arch_le16(half), halves[i]);
+        avps_pc_equal(pc, "avps_arch_le32 twice", avps_arch_le32(full), word);
     }
 }
 
 static void case_copy(struct avps_pc *pc)
 {
     for (uint32_t len = 0; len < 70U; len++) {
-        pc_make(pc->bytes + 1024, 3, len + 1U, len);
+        avps_pc_make(pc->bytes + 1024, 3, len + 1U, len);
         (void)memset(pc->bytes, 0xcc, 128);
         avps_arch_copy_in(pc->bytes, pc->bytes + 1024, len);
-        pc_true(pc, "all bytes are copied", pc_bytes_are(pc->bytes, 3, len, len));
-        pc_equal(pc, "the byte behind them", pc->bytes[len], 0xcc);
+        avps_pc_true(pc, "all bytes are copied", avps_pc_bytes_are(pc->bytes, 3, len, len));
+        avps_pc_equal(pc, "the byte behind them", pc->bytes[len], 0xcc);
     }
 }
 
@@ -99,4 +100,4 @@ static const struct pc_case cases[] = {
     {"copies from the guest are exact", "avps/arch_default.h: avps_arch_copy_in", 0, case_copy},
 };
 
-const struct pc_group pc_arch_group = {cases, PC_COUNT_OF(cases)};
+const struct pc_group avps_pc_arch_group = {cases, PC_COUNT_OF(cases)};

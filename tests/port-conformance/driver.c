@@ -27,11 +27,11 @@ static enum avps_status disk_submit(void *ctx, const struct avps_blk_io *io)
     unit->submitted++;
     if (unit->ring_inside != NULL) {
         const uint32_t other = unit->ring_inside->index;
-        const struct pc_request request = pc_read_request(unit->pc, other, 1);
+        const struct pc_request request = avps_pc_read_request(unit->pc, other, 1);
 
         unit->ring_inside = NULL;
-        (void)pc_put(unit->pc, other, &request);
-        pc_kick(unit->pc, other, 0);
+        (void)avps_pc_put(unit->pc, other, &request);
+        avps_pc_kick(unit->pc, other, 0);
     }
     if (status != AVPS_OK || !unit->hold || unit->held_count == AVPS_PC_REQUESTS) {
         return status;
@@ -54,7 +54,7 @@ static enum avps_status disk_cancel(void *ctx, uint32_t queue)
 
 static const struct avps_blk_ops disk_ops = {.submit = disk_submit, .cancel = disk_cancel};
 
-void pc_answer_held(struct avps_pc *pc, uint32_t unit)
+void avps_pc_answer_held(struct avps_pc *pc, uint32_t unit)
 {
     struct avps_pc_unit *u = &pc->units[unit];
     const uint32_t count = u->held_count;
@@ -75,7 +75,7 @@ void pc_answer_held(struct avps_pc *pc, uint32_t unit)
 #define OFF_DATA    0x2000U
 
 _Static_assert(RING_SIZE == 4U * AVPS_PC_REQUESTS, "a slot is four descriptors");
-_Static_assert(AVPS_PC_DEVICES * UNIT_BYTES == PC_SCRATCH, "the scratch area follows");
+_Static_assert(AVPS_PC_DEVICES *UNIT_BYTES == PC_SCRATCH, "the scratch area follows");
 _Static_assert(RING_SIZE <= AVPS_QUEUE_SIZE_MAX, "the suite needs queues of 32 descriptors");
 
 static bool unit_init(struct avps_pc *pc, uint32_t index)
@@ -101,7 +101,7 @@ static bool unit_init(struct avps_pc *pc, uint32_t index)
     return avps_blk_init(&unit->blk, &config) == AVPS_OK;
 }
 
-const char *pc_units_attach(struct avps_pc *pc)
+const char *avps_pc_units_attach(struct avps_pc *pc)
 {
     const struct avps_pc_target *t = pc->target;
 
@@ -142,7 +142,7 @@ static void reg_store_address(struct avps_pc *pc, uint32_t unit, uint32_t offset
     reg_store(pc, unit, offset + 4U, (uint32_t)(gpa >> 32));
 }
 
-uint8_t pc_status(struct avps_pc *pc, uint32_t unit)
+uint8_t avps_pc_status(struct avps_pc *pc, uint32_t unit)
 {
     const struct avps_pc_target *t = pc->target;
 
@@ -150,7 +150,7 @@ uint8_t pc_status(struct avps_pc *pc, uint32_t unit)
                             : (uint8_t)reg_load(pc, unit, PC_REG_STATUS);
 }
 
-void pc_reset(struct avps_pc *pc, uint32_t unit)
+void avps_pc_reset(struct avps_pc *pc, uint32_t unit)
 {
     const struct avps_pc_target *t = pc->target;
 
@@ -161,7 +161,7 @@ void pc_reset(struct avps_pc *pc, uint32_t unit)
     }
 }
 
-void pc_kick(struct avps_pc *pc, uint32_t unit, uint32_t queue)
+void avps_pc_kick(struct avps_pc *pc, uint32_t unit, uint32_t queue)
 {
     const struct avps_pc_target *t = pc->target;
 
@@ -201,11 +201,11 @@ static bool start_window(struct avps_pc *pc, uint32_t unit, const struct avps_pc
 static void ring_clear(const struct avps_pc *pc, const struct avps_pc_unit *unit)
 {
     for (uint32_t off = 0; off < OFF_HEADERS; off += 4096U) {
-        (void)memset(pc_guest(pc, unit->base + off), 0, 4096);
+        (void)memset(avps_pc_guest(pc, unit->base + off), 0, 4096);
     }
 }
 
-bool pc_unit_start(struct avps_pc *pc, uint32_t unit)
+bool avps_pc_unit_start(struct avps_pc *pc, uint32_t unit)
 {
     struct avps_pc_unit *u = &pc->units[unit];
     const struct avps_pc_target *t = pc->target;
@@ -224,21 +224,22 @@ bool pc_unit_start(struct avps_pc *pc, uint32_t unit)
     const bool started =
         t->front != NULL ? t->front->start(t->ctx, unit, &rings) : start_window(pc, unit, &rings);
 
-    return pc_true(pc, "the device accepts the driver's start", started);
+    return avps_pc_true(pc, "the device accepts the driver's start", started);
 }
 
-bool pc_units_start(struct avps_pc *pc)
+bool avps_pc_units_start(struct avps_pc *pc)
 {
     pc->wrap.fail_at = 0;
     for (uint32_t i = 0; i < pc->target->devices; i++) {
-        pc_answer_held(pc, i);
-        pc_reset(pc, i);
-        pc_run(pc);
-        if (!pc_equal(pc, "status after a reset", pc_status(pc, i), 0) || !pc_unit_start(pc, i)) {
+        avps_pc_answer_held(pc, i);
+        avps_pc_reset(pc, i);
+        avps_pc_turn(pc);
+        if (!avps_pc_equal(pc, "status after a reset", avps_pc_status(pc, i), 0) ||
+            !avps_pc_unit_start(pc, i)) {
             return false;
         }
-        pc_run(pc);
-        pc_ack(pc, i);
+        avps_pc_turn(pc);
+        avps_pc_ack(pc, i);
     }
     return true;
 }
@@ -247,7 +248,7 @@ bool pc_units_start(struct avps_pc *pc)
 
 static void guest_put(const struct avps_pc *pc, avps_gpa gpa, uint64_t value, uint32_t bytes)
 {
-    uint8_t *at = pc_guest(pc, gpa);
+    uint8_t *at = avps_pc_guest(pc, gpa);
 
     for (uint32_t i = 0; i < bytes; i++) {
         at[i] = (uint8_t)(value >> (8U * i));
@@ -265,19 +266,19 @@ static void put_desc(const struct avps_pc *pc, avps_gpa at, avps_gpa gpa, uint32
 
 static avps_gpa header_at(const struct avps_pc *pc, uint32_t unit, uint32_t slot)
 {
-    return pc->units[unit].base + OFF_HEADERS + slot * 32U;
+    return pc->units[unit].base + OFF_HEADERS + (uint64_t)slot * 32U;
 }
 
-struct pc_request pc_read_request(const struct avps_pc *pc, uint32_t unit, uint32_t sector)
+struct pc_request avps_pc_read_request(const struct avps_pc *pc, uint32_t unit, uint32_t sector)
 {
     return (struct pc_request){.sector = sector,
                                .data = pc->units[unit].base + OFF_DATA +
-                                       sector % 16U * AVPS_BLK_SECTOR,
+                                       (uint64_t)(sector % 16U) * AVPS_BLK_SECTOR,
                                .len = AVPS_BLK_SECTOR};
 }
 
 /* Header, data, status, in the slot's descriptors; then the head is made available. */
-uint32_t pc_put(struct avps_pc *pc, uint32_t unit, const struct pc_request *request)
+uint32_t avps_pc_put(struct avps_pc *pc, uint32_t unit, const struct pc_request *request)
 {
     struct avps_pc_unit *u = &pc->units[unit];
     const uint32_t slot = u->avail % AVPS_PC_REQUESTS;
@@ -291,65 +292,67 @@ uint32_t pc_put(struct avps_pc *pc, uint32_t unit, const struct pc_request *requ
     put_desc(pc, desc, header, 16, 1, head + 1U);
     put_desc(pc, desc + 16U, request->data, request->len, request->write ? 1U : 3U, head + 2U);
     put_desc(pc, desc + 32U, header + 16U, 1, 2, 0);
-    guest_put(pc, u->base + OFF_AVAIL + 4U + u->avail % RING_SIZE * 2U, head, 2);
+    guest_put(pc, u->base + OFF_AVAIL + 4U + (uint64_t)(u->avail % RING_SIZE) * 2U, head, 2);
     u->avail++;
-    avps_arch_store16_release(pc_guest(pc, u->base + OFF_AVAIL + 2U), u->avail);
+    avps_arch_store16_release(avps_pc_guest(pc, u->base + OFF_AVAIL + 2U), u->avail);
     avps_arch_fence_full();
     return slot;
 }
 
-uint16_t pc_used(struct avps_pc *pc, uint32_t unit)
+uint16_t avps_pc_used(struct avps_pc *pc, uint32_t unit)
 {
     const struct avps_pc_unit *u = &pc->units[unit];
 
-    return (uint16_t)(avps_arch_load16_acquire(pc_guest(pc, u->base + OFF_USED + 2U)) - u->used);
+    return (uint16_t)(avps_arch_load16_acquire(avps_pc_guest(pc, u->base + OFF_USED + 2U)) -
+                      u->used);
 }
 
-bool pc_reap(struct avps_pc *pc, uint32_t unit, uint32_t *slot)
+bool avps_pc_reap(struct avps_pc *pc, uint32_t unit, uint32_t *slot)
 {
     struct avps_pc_unit *u = &pc->units[unit];
 
-    if (pc_used(pc, unit) == 0U) {
+    if (avps_pc_used(pc, unit) == 0U) {
         return false;
     }
-    *slot =
-        avps_arch_load32(pc_guest(pc, u->base + OFF_USED + 4U + u->used % RING_SIZE * 8U)) / 4U;
+    *slot = avps_arch_load32(
+                avps_pc_guest(pc, u->base + OFF_USED + 4U + (uint64_t)(u->used % RING_SIZE) * 8U)) /
+            4U;
     u->used++;
     return true;
 }
 
-uint8_t pc_answer(const struct avps_pc *pc, uint32_t unit, uint32_t slot)
+uint8_t avps_pc_answer(const struct avps_pc *pc, uint32_t unit, uint32_t slot)
 {
-    return *pc_guest(pc, header_at(pc, unit, slot) + 16U);
+    return *avps_pc_guest(pc, header_at(pc, unit, slot) + 16U);
 }
 
 #define PC_TURNS 200U
 
-bool pc_served(struct avps_pc *pc, uint32_t unit, uint32_t slot)
+bool avps_pc_served(struct avps_pc *pc, uint32_t unit, uint32_t slot)
 {
     uint32_t seen = AVPS_PC_REQUESTS;
 
-    for (uint32_t i = 0; i < PC_TURNS && pc_used(pc, unit) == 0U; i++) {
-        pc_run(pc);
+    for (uint32_t i = 0; i < PC_TURNS && avps_pc_used(pc, unit) == 0U; i++) {
+        avps_pc_turn(pc);
     }
-    return pc_equal(pc, "requests returned to the driver", pc_used(pc, unit), 1) &&
-           pc_true(pc, "a used element is there", pc_reap(pc, unit, &seen)) &&
-           pc_equal(pc, "the request returned", seen, slot) &&
-           pc_equal(pc, "its status byte", pc_answer(pc, unit, slot), 0);
+    return avps_pc_equal(pc, "requests returned to the driver", avps_pc_used(pc, unit), 1) &&
+           avps_pc_true(pc, "a used element is there", avps_pc_reap(pc, unit, &seen)) &&
+           avps_pc_equal(pc, "the request returned", seen, slot) &&
+           avps_pc_equal(pc, "its status byte", avps_pc_answer(pc, unit, slot), 0);
 }
 
-bool pc_do(struct avps_pc *pc, uint32_t unit, const struct pc_request *request)
+bool avps_pc_do(struct avps_pc *pc, uint32_t unit, const struct pc_request *request)
 {
-    const uint32_t slot = pc_put(pc, unit, request);
+    const uint32_t slot = avps_pc_put(pc, unit, request);
 
-    pc_kick(pc, unit, 0);
-    pc_run(pc);
-    return pc_served(pc, unit, slot);
+    avps_pc_kick(pc, unit, 0);
+    avps_pc_turn(pc);
+    return avps_pc_served(pc, unit, slot);
 }
 
 /* ---- interrupts ---- */
 
-struct avps_pc_irq pc_irq(struct avps_pc *pc, uint32_t unit)
+struct avps_pc_irq avps_pc_irq(struct avps_pc *pc, uint32_t unit)
 {
     struct avps_pc_irq seen = {0};
 
@@ -359,17 +362,17 @@ struct avps_pc_irq pc_irq(struct avps_pc *pc, uint32_t unit)
     return seen;
 }
 
-void pc_ack(struct avps_pc *pc, uint32_t unit)
+void avps_pc_ack(struct avps_pc *pc, uint32_t unit)
 {
     if (pc->target->front == NULL) {
         reg_store(pc, unit, PC_REG_ISR_ACK, reg_load(pc, unit, PC_REG_ISR));
     }
 }
 
-void pc_irq_wanted(struct avps_pc *pc, uint32_t unit, bool wanted)
+void avps_pc_irq_wanted(struct avps_pc *pc, uint32_t unit, bool wanted)
 {
     const uint16_t flags = (uint16_t)(wanted ? 0U : 1U);
 
-    avps_arch_store16_release(pc_guest(pc, pc->units[unit].base + OFF_AVAIL), flags);
+    avps_arch_store16_release(avps_pc_guest(pc, pc->units[unit].base + OFF_AVAIL), flags);
     avps_arch_fence_full();
 }

@@ -17,20 +17,20 @@ static enum avps_status translate(struct avps_pc *pc, avps_gpa gpa, enum avps_ac
         *len = wish;
         *ptr = NULL;
         status = pc->mem.ops->translate(pc->mem.ctx, gpa, access, len, ptr);
-    } while (pc_again(pc, status, &tries));
+    } while (avps_pc_again(pc, status, &tries));
     return status;
 }
 
 /* Bytes of memory from `gpa` on, over adjacent spans with the same access. */
 static uint64_t extent_of(const struct avps_pc *pc, avps_gpa gpa)
 {
-    const struct avps_pc_span *span = pc_span_of(pc, gpa);
+    const struct avps_pc_span *span = avps_pc_span_of(pc, gpa);
     const uint32_t access = span->access;
     uint64_t len = 0;
 
     while (span != NULL && span->access == access) {
         len += span->size - (gpa + len - span->gpa);
-        span = gpa + len != 0U ? pc_span_of(pc, gpa + len) : NULL;
+        span = gpa + len != 0U ? avps_pc_span_of(pc, gpa + len) : NULL;
     }
     return len;
 }
@@ -38,14 +38,15 @@ static uint64_t extent_of(const struct avps_pc *pc, avps_gpa gpa)
 /* The guest writes into the first and last byte of what was given: it must be there. */
 static bool is_guest_at(struct avps_pc *pc, avps_gpa gpa, uint64_t len, const uint8_t *ptr)
 {
-    uint8_t *first = pc_guest(pc, gpa);
-    uint8_t *last = pc_guest(pc, gpa + (len - 1U));
+    uint8_t *first = avps_pc_guest(pc, gpa);
+    uint8_t *last = avps_pc_guest(pc, gpa + (len - 1U));
 
     *last = 0x77;
     const bool last_is_shown = ptr[len - 1U] == 0x77U;
 
     *first = 0x11;
-    return pc_true(pc, "the pointer shows the guest's memory", last_is_shown && ptr[0] == 0x11U);
+    return avps_pc_true(pc, "the pointer shows the guest's memory",
+                        last_is_shown && ptr[0] == 0x11U);
 }
 
 static bool translates(struct avps_pc *pc, avps_gpa gpa, uint64_t wish)
@@ -54,30 +55,33 @@ static bool translates(struct avps_pc *pc, avps_gpa gpa, uint64_t wish)
     uint64_t len = wish;
     uint8_t *ptr = NULL;
     const enum avps_status status =
-        translate(pc, gpa, (enum avps_access)pc_span_of(pc, gpa)->access, &len, &ptr);
+        translate(pc, gpa, (enum avps_access)avps_pc_span_of(pc, gpa)->access, &len, &ptr);
 
-    return pc_gave(pc, "status of translate", status, AVPS_OK) &&
-           pc_true(pc, "translate gives a pointer", ptr != NULL) &&
-           pc_true(pc, "the length is at least 1", len != 0U) &&
-           pc_true(pc, "the length is at most the wish", len <= wish) &&
-           pc_true(pc, "the length ends where memory ends", len <= room) &&
+    return avps_pc_gave(pc, "status of translate", status, AVPS_OK) &&
+           avps_pc_true(pc, "translate gives a pointer", ptr != NULL) &&
+           avps_pc_true(pc, "the length is at least 1", len != 0U) &&
+           avps_pc_true(pc, "the length is at most the wish", len <= wish) &&
+           avps_pc_true(pc, "the length ends where memory ends", len <= room) &&
            is_guest_at(pc, gpa, len, ptr);
+}
+
+static void translates_all(struct avps_pc *pc, avps_gpa gpa)
+{
+    static const uint64_t wishes[] = {1, 2, 7, 4096, 4097, UINT32_MAX, UINT64_C(1) << 40};
+
+    for (size_t w = 0; w < PC_COUNT_OF(wishes) && pc->what == NULL; w++) {
+        (void)translates(pc, gpa, wishes[w]);
+    }
 }
 
 static void case_translate(struct avps_pc *pc)
 {
-    static const uint64_t wishes[] = {1, 2, 7, 4096, 4097, UINT32_MAX, UINT64_C(1) << 40};
-
     for (uint32_t i = 0; i < pc->target->span_count; i++) {
         const struct avps_pc_span *span = &pc->target->spans[i];
         const uint64_t places[] = {0, 1, span->size / 2U, span->size - 2U, span->size - 1U};
 
         for (size_t p = 0; p < PC_COUNT_OF(places); p++) {
-            for (size_t w = 0; w < PC_COUNT_OF(wishes); w++) {
-                if (!translates(pc, span->gpa + places[p], wishes[w])) {
-                    return;
-                }
-            }
+            translates_all(pc, span->gpa + places[p]);
         }
     }
 }
@@ -92,8 +96,8 @@ static void case_translate_lasts(struct avps_pc *pc)
         pc->why_skipped = "pin takes the place of this";
         return;
     }
-    if (!pc_gave(pc, "status of translate", translate(pc, gpa, AVPS_ACCESS_RW, &len, &ptr),
-                 AVPS_OK)) {
+    if (!avps_pc_gave(pc, "status of translate", translate(pc, gpa, AVPS_ACCESS_RW, &len, &ptr),
+                      AVPS_OK)) {
         return;
     }
     for (uint32_t off = 0; off < PC_SCRATCH_SIZE; off += 512U) {
@@ -107,18 +111,19 @@ static void case_translate_lasts(struct avps_pc *pc)
 
 /* ---- map and unmap ---- */
 
-enum avps_status pc_map(struct avps_pc *pc, uint32_t count, uint32_t readable, uint64_t *handle)
+enum avps_status avps_pc_map(struct avps_pc *pc, uint32_t count, uint32_t readable,
+                             uint64_t *handle)
 {
     uint32_t tries = 0;
     enum avps_status status = AVPS_OK;
 
     do {
         status = pc->mem.ops->map(pc->mem.ctx, pc->segs, count, readable, handle);
-    } while (pc_again(pc, status, &tries));
+    } while (avps_pc_again(pc, status, &tries));
     return status;
 }
 
-void pc_unmap(struct avps_pc *pc, uint64_t handle, uint32_t count)
+void avps_pc_unmap(struct avps_pc *pc, uint64_t handle, uint32_t count)
 {
     pc->mem.ops->unmap(pc->mem.ctx, handle, pc->segs, count);
 }
@@ -141,42 +146,42 @@ static void case_map_fills(struct avps_pc *pc)
 
     for (uint32_t i = 0; i < count; i++) {
         pc->segs[i] = piece(pc, pieces[i].off, pieces[i].len);
-        pc_fill(pc, pc->segs[i].gpa, pc->segs[i].len, 9);
+        avps_pc_fill(pc, pc->segs[i].gpa, pc->segs[i].len, 9);
     }
-    if (!pc_gave(pc, "status of map", pc_map(pc, count, readable, &handle), AVPS_OK)) {
+    if (!avps_pc_gave(pc, "status of map", avps_pc_map(pc, count, readable, &handle), AVPS_OK)) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct avps_seg *seg = &pc->segs[i];
 
-        if (!pc_true(pc, "map gives every segment a pointer", seg->ptr != NULL)) {
+        if (!avps_pc_true(pc, "map gives every segment a pointer", seg->ptr != NULL)) {
             break;
         }
         if (i < readable) {
-            pc_true(pc, "a readable segment shows the guest's bytes",
-                    pc_bytes_are(seg->ptr, seg->gpa, seg->len, 9));
+            avps_pc_true(pc, "a readable segment shows the guest's bytes",
+                         avps_pc_bytes_are(seg->ptr, seg->gpa, seg->len, 9));
         } else {
-            pc_make(seg->ptr, seg->gpa, seg->len, 10);
+            avps_pc_make(seg->ptr, seg->gpa, seg->len, 10);
         }
     }
-    pc_unmap(pc, handle, count);
+    avps_pc_unmap(pc, handle, count);
     for (uint32_t i = readable; i < count && pc->what == NULL; i++) {
-        pc_true(pc, "what was written is the guest's after unmap",
-                pc_holds(pc, pc->segs[i].gpa, pc->segs[i].len, 10));
+        avps_pc_true(pc, "what was written is the guest's after unmap",
+                     avps_pc_holds(pc, pc->segs[i].gpa, pc->segs[i].len, 10));
     }
 }
 
 /* Two good segments, then one that must be refused. */
 static void refuses_all(struct avps_pc *pc, avps_gpa bad, enum avps_status want)
 {
-    const uint32_t before = pc_mapped(pc);
+    const uint32_t before = avps_pc_mapped(pc);
     uint64_t handle = 0;
 
     pc->segs[0] = piece(pc, 0, 64);
     pc->segs[1] = piece(pc, 8192, 64);
     pc->segs[2] = (struct avps_seg){.gpa = bad, .len = 64};
-    pc_gave(pc, "status of map with a bad last segment", pc_map(pc, 3, 1, &handle), want);
-    pc_equal(pc, "mappings held after a refused map", pc_mapped(pc), before);
+    avps_pc_gave(pc, "status of map with a bad last segment", avps_pc_map(pc, 3, 1, &handle), want);
+    avps_pc_equal(pc, "mappings held after a refused map", avps_pc_mapped(pc), before);
 }
 
 static avps_gpa hole(const struct avps_pc *pc)
@@ -184,8 +189,7 @@ static avps_gpa hole(const struct avps_pc *pc)
     const struct avps_pc_span *last = &pc->target->spans[pc->target->span_count - 1U];
     const avps_gpa behind = last->gpa + last->size;
 
-    return behind != 0U && behind <= UINT64_MAX - 8192U ? behind
-                                                        : pc->target->spans[0].gpa - 4096U;
+    return behind != 0U && behind <= UINT64_MAX - 8192U ? behind : pc->target->spans[0].gpa - 4096U;
 }
 
 static void case_map_all_or_nothing(struct avps_pc *pc)
@@ -207,38 +211,38 @@ static void case_map_read_only(struct avps_pc *pc)
 /* A piece that is mapped while others come and go. */
 static void case_unmap_own(struct avps_pc *pc)
 {
-    const uint32_t before = pc_mapped(pc);
+    const uint32_t before = avps_pc_mapped(pc);
     struct avps_seg first;
     struct avps_seg second;
     uint64_t handles[2] = {0, 0};
 
     pc->segs[0] = piece(pc, 0, 256);
-    pc_fill(pc, pc->segs[0].gpa, 256, 11);
-    if (!pc_gave(pc, "status of map", pc_map(pc, 1, 1, &handles[0]), AVPS_OK)) {
+    avps_pc_fill(pc, pc->segs[0].gpa, 256, 11);
+    if (!avps_pc_gave(pc, "status of map", avps_pc_map(pc, 1, 1, &handles[0]), AVPS_OK)) {
         return;
     }
     first = pc->segs[0];
     pc->segs[0] = piece(pc, 128, 256); /* overlaps: guests do that */
-    if (!pc_gave(pc, "status of map", pc_map(pc, 1, 0, &handles[1]), AVPS_OK)) {
+    if (!avps_pc_gave(pc, "status of map", avps_pc_map(pc, 1, 0, &handles[1]), AVPS_OK)) {
         return;
     }
     second = pc->segs[0];
     pc->segs[0] = first;
-    pc_unmap(pc, handles[0], 1);
+    avps_pc_unmap(pc, handles[0], 1);
     if (pc->target->mapped != NULL) {
-        pc_true(pc, "the other mapping is still held", pc_mapped(pc) > before);
+        avps_pc_true(pc, "the other mapping is still held", avps_pc_mapped(pc) > before);
     }
-    pc_make(second.ptr, second.gpa, 256, 12);
+    avps_pc_make(second.ptr, second.gpa, 256, 12);
     pc->segs[0] = second;
-    pc_unmap(pc, handles[1], 1);
-    pc_true(pc, "what was written through the other mapping is the guest's",
-            pc_holds(pc, second.gpa, 256, 12));
-    pc_equal(pc, "mappings held after unmap", pc_mapped(pc), before);
+    avps_pc_unmap(pc, handles[1], 1);
+    avps_pc_true(pc, "what was written through the other mapping is the guest's",
+                 avps_pc_holds(pc, second.gpa, 256, 12));
+    avps_pc_equal(pc, "mappings held after unmap", avps_pc_mapped(pc), before);
 }
 
 static void case_unmap_all(struct avps_pc *pc)
 {
-    const uint32_t before = pc_mapped(pc);
+    const uint32_t before = avps_pc_mapped(pc);
 
     for (uint32_t i = 0; i < 1000U; i++) {
         uint64_t handle = 0;
@@ -246,12 +250,12 @@ static void case_unmap_all(struct avps_pc *pc)
         for (uint32_t s = 0; s < 8U; s++) {
             pc->segs[s] = piece(pc, s * 4000U + i % 64U, 64);
         }
-        if (!pc_gave(pc, "status of map", pc_map(pc, 8, 4, &handle), AVPS_OK)) {
+        if (!avps_pc_gave(pc, "status of map", avps_pc_map(pc, 8, 4, &handle), AVPS_OK)) {
             return;
         }
-        pc_unmap(pc, handle, 8);
+        avps_pc_unmap(pc, handle, 8);
     }
-    pc_equal(pc, "mappings held after a thousand", pc_mapped(pc), before);
+    avps_pc_equal(pc, "mappings held after a thousand", avps_pc_mapped(pc), before);
 }
 
 static void case_map_long(struct avps_pc *pc)
@@ -261,23 +265,23 @@ static void case_map_long(struct avps_pc *pc)
 
     for (uint32_t i = 0; i < count; i++) {
         pc->segs[i] = piece(pc, i * 509U, 3);
-        pc_fill(pc, pc->segs[i].gpa, 3, 13);
+        avps_pc_fill(pc, pc->segs[i].gpa, 3, 13);
     }
-    if (!pc_gave(pc, "status of map", pc_map(pc, count, count, &handle), AVPS_OK)) {
+    if (!avps_pc_gave(pc, "status of map", avps_pc_map(pc, count, count, &handle), AVPS_OK)) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        pc_true(pc, "every segment shows the guest's bytes",
-                pc->segs[i].ptr != NULL &&
-                    pc_bytes_are(pc->segs[i].ptr, pc->segs[i].gpa, 3, 13));
+        avps_pc_true(pc, "every segment shows the guest's bytes",
+                     pc->segs[i].ptr != NULL &&
+                         avps_pc_bytes_are(pc->segs[i].ptr, pc->segs[i].gpa, 3, 13));
     }
-    pc_unmap(pc, handle, count);
+    avps_pc_unmap(pc, handle, count);
 }
 
 /* ---- pin ---- */
 
-static enum avps_status pin(struct avps_pc *pc, avps_gpa gpa, uint64_t len,
-                            enum avps_access access, uint8_t **ptr)
+static enum avps_status pin(struct avps_pc *pc, avps_gpa gpa, uint64_t len, enum avps_access access,
+                            uint8_t **ptr)
 {
     uint32_t tries = 0;
     enum avps_status status = AVPS_OK;
@@ -285,7 +289,7 @@ static enum avps_status pin(struct avps_pc *pc, avps_gpa gpa, uint64_t len,
     do {
         *ptr = NULL;
         status = pc->mem.ops->pin(pc->mem.ctx, gpa, len, access, ptr);
-    } while (pc_again(pc, status, &tries));
+    } while (avps_pc_again(pc, status, &tries));
     return status;
 }
 
@@ -299,68 +303,81 @@ static void unpin(struct avps_pc *pc, avps_gpa gpa, uint64_t len, uint8_t *ptr)
 /* Both sides write and see it at once: rings are shared, not copied. */
 static bool is_shared(struct avps_pc *pc, avps_gpa gpa, uint8_t *ptr)
 {
-    uint8_t *guest = pc_guest(pc, gpa);
+    uint8_t *guest = avps_pc_guest(pc, gpa);
 
     avps_arch_store16_release(guest, 0x1234);
     const uint16_t seen = avps_arch_load16_acquire(ptr);
 
     avps_arch_store16_release(ptr, 0x4321);
-    return pc_equal(pc, "what the guest wrote, by the pin", seen, 0x1234) &&
-           pc_equal(pc, "what was written by the pin, for the guest",
-                    avps_arch_load16_acquire(guest), 0x4321);
+    return avps_pc_equal(pc, "what the guest wrote, by the pin", seen, 0x1234) &&
+           avps_pc_equal(pc, "what was written by the pin, for the guest",
+                         avps_arch_load16_acquire(guest), 0x4321);
 }
 
 /* Other use of memory meanwhile. */
 static void use_memory(struct avps_pc *pc)
 {
     for (uint32_t i = 0; i < 64U; i++) {
-        const avps_gpa gpa = pc->work + PC_SCRATCH + i * 500U;
+        const avps_gpa gpa = pc->work + PC_SCRATCH + (uint64_t)i * 500U;
 
-        (void)pc_read(pc, gpa, pc->bytes, 64);
-        (void)pc_write(pc, gpa, pc->bytes, 64);
+        (void)avps_pc_read(pc, gpa, pc->bytes, 64);
+        (void)avps_pc_write(pc, gpa, pc->bytes, 64);
     }
 }
 
 /* Three areas, two of them in one page, as a driver may lay out a ring. */
+#define PINS      3U
+#define PIN_BYTES 70U
+
+static const uint32_t pin_offs[PINS] = {0, 256, 8192};
+
+static bool pin_all(struct avps_pc *pc, uint8_t *ptrs[PINS])
+{
+    for (uint32_t i = 0; i < PINS; i++) {
+        const enum avps_status status =
+            pin(pc, pc->work + pin_offs[i], PIN_BYTES, AVPS_ACCESS_RW, &ptrs[i]);
+
+        if (!avps_pc_gave(pc, "status of pin", status, AVPS_OK) ||
+            !avps_pc_true(pc, "pin gives a pointer", ptrs[i] != NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One after the other is undone; those that are left stay good. */
 static void case_pin_shared(struct avps_pc *pc)
 {
-    static const uint32_t offs[] = {0, 256, 8192};
-    const uint32_t before = pc_mapped(pc);
-    uint8_t *ptrs[3] = {NULL, NULL, NULL};
+    const uint32_t before = avps_pc_mapped(pc);
+    uint8_t *ptrs[PINS] = {NULL, NULL, NULL};
 
-    for (uint32_t i = 0; i < 3U; i++) {
-        if (!pc_gave(pc, "status of pin",
-                     pin(pc, pc->work + offs[i], 70, AVPS_ACCESS_RW, &ptrs[i]), AVPS_OK) ||
-            !pc_true(pc, "pin gives a pointer", ptrs[i] != NULL)) {
-            return;
-        }
+    if (!pin_all(pc, ptrs)) {
+        return;
     }
     use_memory(pc);
-    for (uint32_t i = 0; i < 3U; i++) {
-        for (uint32_t k = i; k < 3U; k++) {
-            if (!is_shared(pc, pc->work + offs[k], ptrs[k])) {
-                return;
-            }
+    for (uint32_t i = 0; i < PINS; i++) {
+        for (uint32_t k = i; k < PINS && pc->what == NULL; k++) {
+            (void)is_shared(pc, pc->work + pin_offs[k], ptrs[k]);
         }
-        unpin(pc, pc->work + offs[i], 70, ptrs[i]);
+        unpin(pc, pc->work + pin_offs[i], PIN_BYTES, ptrs[i]);
     }
-    pc_equal(pc, "mappings held after unpin", pc_mapped(pc), before);
+    avps_pc_equal(pc, "mappings held after unpin", avps_pc_mapped(pc), before);
 }
 
 static void case_pin_refuses(struct avps_pc *pc)
 {
-    const uint32_t before = pc_mapped(pc);
+    const uint32_t before = avps_pc_mapped(pc);
     const struct avps_pc_span *last = &pc->target->spans[pc->target->span_count - 1U];
     const avps_gpa end = last->gpa + last->size;
     uint8_t *ptr = NULL;
 
-    pc_gave(pc, "status of pin where no memory is", pin(pc, hole(pc), 64, AVPS_ACCESS_RW, &ptr),
-            AVPS_E_GUEST_ADDR);
+    avps_pc_refused(pc, "status of pin where no memory is",
+                    pin(pc, hole(pc), 64, AVPS_ACCESS_RW, &ptr), AVPS_E_GUEST_ADDR);
     if (end != 0U && (last->access & AVPS_ACCESS_READ) != 0U) {
-        pc_gave(pc, "status of pin that leaves memory",
-                pin(pc, end - 16U, 32, AVPS_ACCESS_READ, &ptr), AVPS_E_GUEST_ADDR);
+        avps_pc_refused(pc, "status of pin that leaves memory",
+                        pin(pc, end - 16U, 32, AVPS_ACCESS_READ, &ptr), AVPS_E_GUEST_ADDR);
     }
-    pc_equal(pc, "mappings held after refused pins", pc_mapped(pc), before);
+    avps_pc_equal(pc, "mappings held after refused pins", avps_pc_mapped(pc), before);
 }
 
 static void case_pin_read_only(struct avps_pc *pc)
@@ -369,9 +386,9 @@ static void case_pin_read_only(struct avps_pc *pc)
         uint8_t *ptr = NULL;
 
         if (pc->target->spans[i].access == AVPS_ACCESS_READ) {
-            pc_gave(pc, "status of pin",
-                    pin(pc, pc->target->spans[i].gpa, 64, AVPS_ACCESS_RW, &ptr),
-                    AVPS_E_GUEST_ACCESS);
+            avps_pc_gave(pc, "status of pin",
+                         pin(pc, pc->target->spans[i].gpa, 64, AVPS_ACCESS_RW, &ptr),
+                         AVPS_E_GUEST_ACCESS);
         }
     }
 }
@@ -385,7 +402,7 @@ static bool is_dirty(const struct avps_pc *pc, avps_gpa gpa)
 
 static void case_dirty(struct avps_pc *pc)
 {
-    const uint32_t page = pc->target->dirty_page;
+    const uint64_t page = pc->target->dirty_page;
     const avps_gpa gpa = pc->work + PC_SCRATCH;
 
     if (page == 0U || PC_SCRATCH_SIZE / page < 4U) {
@@ -393,16 +410,16 @@ static void case_dirty(struct avps_pc *pc)
         return;
     }
     for (uint32_t i = 0; i < 4U; i++) {
-        (void)is_dirty(pc, gpa + (uint64_t)i * page);
+        (void)is_dirty(pc, gpa + i * page);
     }
     pc->mem.ops->dirty(pc->mem.ctx, gpa + 2U * page - 1U, 2); /* the last and the first byte */
-    pc_true(pc, "the page before is not marked", !is_dirty(pc, gpa));
-    pc_true(pc, "the page of the first byte is marked", is_dirty(pc, gpa + page));
-    pc_true(pc, "the page of the last byte is marked", is_dirty(pc, gpa + 2U * page));
-    pc_true(pc, "the page behind is not marked", !is_dirty(pc, gpa + 3U * page));
+    avps_pc_true(pc, "the page before is not marked", !is_dirty(pc, gpa));
+    avps_pc_true(pc, "the page of the first byte is marked", is_dirty(pc, gpa + page));
+    avps_pc_true(pc, "the page of the last byte is marked", is_dirty(pc, gpa + 2U * page));
+    avps_pc_true(pc, "the page behind is not marked", !is_dirty(pc, gpa + 3U * page));
     pc->mem.ops->dirty(pc->mem.ctx, gpa + page, page);
-    pc_true(pc, "a full page is marked", is_dirty(pc, gpa + page));
-    pc_true(pc, "and only that", !is_dirty(pc, gpa + 2U * page));
+    avps_pc_true(pc, "a full page is marked", is_dirty(pc, gpa + page));
+    avps_pc_true(pc, "and only that", !is_dirty(pc, gpa + 2U * page));
 }
 
 static void case_dirty_by_write(struct avps_pc *pc)
@@ -410,9 +427,9 @@ static void case_dirty_by_write(struct avps_pc *pc)
     const avps_gpa gpa = pc->work + PC_SCRATCH + 123U;
 
     (void)is_dirty(pc, gpa);
-    pc_make(pc->bytes, gpa, 32, 14);
-    pc_gave(pc, "status of a write", avps_mem_write(&pc->mem, gpa, pc->bytes, 32), AVPS_OK);
-    pc_true(pc, "a page that was written is marked", is_dirty(pc, gpa));
+    avps_pc_make(pc->bytes, gpa, 32, 14);
+    avps_pc_gave(pc, "status of a write", avps_mem_write(&pc->mem, gpa, pc->bytes, 32), AVPS_OK);
+    avps_pc_true(pc, "a page that was written is marked", is_dirty(pc, gpa));
 }
 
 /* ---- cache hooks ---- */
@@ -425,9 +442,9 @@ static void case_cache_neighbours(struct avps_pc *pc)
     uint8_t *ptr = NULL;
     uint32_t index = 0;
 
-    while (index < pc->mem.region_count && (gpa < pc->mem.regions[index].gpa ||
-                                            gpa - pc->mem.regions[index].gpa >=
-                                                pc->mem.regions[index].size)) {
+    while (index < pc->mem.region_count &&
+           (gpa < pc->mem.regions[index].gpa ||
+            gpa - pc->mem.regions[index].gpa >= pc->mem.regions[index].size)) {
         index++;
     }
     if (index < pc->mem.region_count) {
@@ -438,18 +455,18 @@ static void case_cache_neighbours(struct avps_pc *pc)
         return;
     }
     for (uint32_t off = 0; off < 200U; off += 7U) {
-        pc_make(ptr, gpa, 512, 15 + off);
+        avps_pc_make(ptr, gpa, 512, 15 + off);
         pc->mem.ops->cache_inval(pc->mem.ctx, ptr + 100U + off, 33);
         pc->mem.ops->cache_clean(pc->mem.ctx, ptr, 512);
-        pc_true(pc, "bytes beside those dropped are still written back",
-                pc_holds(pc, gpa, 100U + off, 15 + off) &&
-                    pc_holds(pc, gpa + 133U + off, 379U - off, 15 + off));
+        avps_pc_true(pc, "bytes beside those dropped are still written back",
+                     avps_pc_holds(pc, gpa, 100U + off, 15 + off) &&
+                         avps_pc_holds(pc, gpa + 133U + off, 379U - off, 15 + off));
     }
 }
 
 static const struct pc_case cases[] = {
-    {"translate clips the length to what is contiguous",
-     "avps/mem.h: avps_mem_ops.translate", PC_TRANSLATE, case_translate},
+    {"translate clips the length to what is contiguous", "avps/mem.h: avps_mem_ops.translate",
+     PC_TRANSLATE, case_translate},
     {"an address that translate gave stays good", "avps/mem.h: avps_mem_ops.pin", PC_TRANSLATE,
      case_translate_lasts},
     {"map fills every segment with its own memory", "avps/mem.h: avps_mem_ops.map", PC_MAP,
@@ -458,8 +475,7 @@ static const struct pc_case cases[] = {
     {"map does not open memory for writing that is not", "avps/mem.h: avps_mem_ops.map",
      PC_MAP | PC_READ_ONLY, case_map_read_only},
     {"map takes a long chain", "avps/mem.h: avps_mem_ops.map", PC_MAP, case_map_long},
-    {"unmap undoes its own mapping only", "avps/mem.h: avps_mem_ops.unmap", PC_MAP,
-     case_unmap_own},
+    {"unmap undoes its own mapping only", "avps/mem.h: avps_mem_ops.unmap", PC_MAP, case_unmap_own},
     {"after many maps and unmaps nothing is left", "avps/mem.h: avps_mem_ops.unmap",
      PC_MAP | PC_MAPPED, case_unmap_all},
     {"a pinned area is shared with the guest for as long as it is pinned",
@@ -475,4 +491,4 @@ static const struct pc_case cases[] = {
      PC_CACHE, case_cache_neighbours},
 };
 
-const struct pc_group pc_mem_ops_group = {cases, PC_COUNT_OF(cases)};
+const struct pc_group avps_pc_mem_ops_group = {cases, PC_COUNT_OF(cases)};

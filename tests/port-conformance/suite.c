@@ -6,7 +6,7 @@
 
 /* ---- checks ---- */
 
-bool pc_equal(struct avps_pc *pc, const char *what, uint64_t got, uint64_t want)
+bool avps_pc_equal(struct avps_pc *pc, const char *what, uint64_t got, uint64_t want)
 {
     if (got != want && pc->what == NULL) {
         pc->what = what;
@@ -16,29 +16,35 @@ bool pc_equal(struct avps_pc *pc, const char *what, uint64_t got, uint64_t want)
     return got == want;
 }
 
-bool pc_true(struct avps_pc *pc, const char *what, bool claim)
+bool avps_pc_true(struct avps_pc *pc, const char *what, bool claim)
 {
-    return pc_equal(pc, what, claim ? 1U : 0U, 1U);
+    return avps_pc_equal(pc, what, claim ? 1U : 0U, 1U);
 }
 
 /* The same, reported by name. */
-bool pc_gave(struct avps_pc *pc, const char *what, enum avps_status got, enum avps_status want)
+bool avps_pc_gave(struct avps_pc *pc, const char *what, enum avps_status got, enum avps_status want)
 {
     if (got != want && pc->what == NULL) {
         pc->got_name = avps_status_name(got);
         pc->want_name = avps_status_name(want);
     }
-    return pc_equal(pc, what, got == want ? 1U : 0U, 1U);
+    return avps_pc_equal(pc, what, got == want ? 1U : 0U, 1U);
 }
 
-void pc_run(struct avps_pc *pc)
+bool avps_pc_refused(struct avps_pc *pc, const char *what, enum avps_status got,
+                     enum avps_status want)
+{
+    return (pc->target->misses_wait && got == AVPS_AGAIN) || avps_pc_gave(pc, what, got, want);
+}
+
+void avps_pc_turn(struct avps_pc *pc)
 {
     if (pc->target->run != NULL) {
         pc->target->run(pc->target->ctx);
     }
 }
 
-void pc_relax(struct avps_pc *pc)
+void avps_pc_relax(struct avps_pc *pc)
 {
     if (pc->target->relax != NULL) {
         pc->target->relax(pc->target->ctx);
@@ -116,6 +122,24 @@ static uint32_t port_needs(const struct avps_port *port)
     return set;
 }
 
+static uint32_t irq_needs(const struct avps_pc_target *t)
+{
+    const bool by_device = has_units(t, 1U);
+    uint32_t set = 0;
+
+    if (t->irq == NULL) {
+        return 0;
+    }
+    set |= by_device ? PC_IRQ : 0U;
+    set |= by_device && t->wired ? PC_WIRED : 0U;
+    set |= t->mask != NULL ? PC_MASK : 0U;
+    if (t->irq_ops != NULL) {
+        set |= t->irq_ops->msi != NULL ? PC_MSI : 0U;
+        set |= t->irq_ops->set_level != NULL ? PC_SET_LEVEL : 0U;
+    }
+    return set;
+}
+
 static uint32_t target_needs(const struct avps_pc_target *t)
 {
     uint32_t set = 0;
@@ -123,11 +147,6 @@ static uint32_t target_needs(const struct avps_pc_target *t)
     set |= has_units(t, 1U) ? PC_UNIT : 0U;
     set |= has_units(t, 2U) ? PC_TWO_UNITS : 0U;
     set |= has_units(t, 1U) && t->front == NULL ? PC_WINDOW : 0U;
-    set |= has_units(t, 1U) && t->irq != NULL ? PC_IRQ : 0U;
-    set |= has_units(t, 1U) && t->irq != NULL && t->wired ? PC_WIRED : 0U;
-    set |= t->irq != NULL && t->mask != NULL ? PC_MASK : 0U;
-    set |= t->irq != NULL && t->irq_ops != NULL && t->irq_ops->msi != NULL ? PC_MSI : 0U;
-    set |= t->irq != NULL && t->irq_ops != NULL && t->irq_ops->set_level != NULL ? PC_SET_LEVEL : 0U;
     set |= t->run != NULL ? PC_RUN : 0U;
     set |= t->advance != NULL ? PC_ADVANCE : 0U;
     set |= t->start != NULL && t->join != NULL ? PC_THREADS : 0U;
@@ -140,10 +159,11 @@ static uint32_t target_needs(const struct avps_pc_target *t)
 
 static uint32_t all_needs(const struct avps_pc *pc)
 {
-    return target_needs(pc->target) | memory_needs(pc) | port_needs(pc->units[0].port);
+    return target_needs(pc->target) | irq_needs(pc->target) | memory_needs(pc) |
+           port_needs(pc->units[0].port);
 }
 
-bool pc_has(const struct avps_pc *pc, uint32_t needs)
+bool avps_pc_has(const struct avps_pc *pc, uint32_t needs)
 {
     return (needs & ~all_needs(pc)) == 0U;
 }
@@ -295,14 +315,14 @@ static uint32_t bail_out(struct avps_pc *pc, const char *why)
 /* ---- all cases ---- */
 
 static const struct pc_group *const groups[] = {
-    &pc_mem_group,  &pc_mem_ops_group, &pc_irq_group,     &pc_event_group,
-    &pc_time_group, &pc_arch_group,    &pc_threads_group, &pc_fault_group,
+    &avps_pc_mem_group,  &avps_pc_mem_ops_group, &avps_pc_irq_group,     &avps_pc_event_group,
+    &avps_pc_time_group, &avps_pc_arch_group,    &avps_pc_threads_group, &avps_pc_fault_group,
 };
 
 /* Whether a case finds the devices, if there are any, started and with nothing pending. */
 static bool wants_units(const struct avps_pc *pc, const struct pc_case *one)
 {
-    return (one->needs & (PC_UNIT | PC_SET_LEVEL | PC_MSI)) != 0U && pc_has(pc, PC_UNIT);
+    return (one->needs & (PC_UNIT | PC_SET_LEVEL | PC_MSI)) != 0U && avps_pc_has(pc, PC_UNIT);
 }
 
 static void run_case(struct avps_pc *pc, const struct pc_case *one, uint32_t number)
@@ -313,7 +333,7 @@ static void run_case(struct avps_pc *pc, const struct pc_case *one, uint32_t num
     pc->got_name = NULL;
     pc->want_name = NULL;
     pc->why_skipped = missing != 0U ? why_not(missing) : NULL;
-    if (missing == 0U && (!wants_units(pc, one) || pc_units_start(pc))) {
+    if (missing == 0U && (!wants_units(pc, one) || avps_pc_units_start(pc))) {
         one->run(pc);
     }
     report_case(pc, one, number);
@@ -368,12 +388,13 @@ uint32_t avps_pc_run(struct avps_pc *pc, const struct avps_pc_target *target)
         return bail_out(pc, "no span with AVPS_ACCESS_RW has AVPS_PC_WORK bytes");
     }
     pc->mem = *target->mem;
-    pc->other = *target->mem;
-    pc_wrap_init(pc);
-    why = has_units(target, 1U) ? pc_units_attach(pc) : NULL;
+    avps_pc_wrap_init(pc);
+    why = has_units(target, 1U) ? avps_pc_units_attach(pc) : NULL;
     if (why != NULL) {
         return bail_out(pc, why);
     }
+    pc->mem = *target->mem; /* behind a front end it is known only now */
+    pc->other = *target->mem;
     line_add(pc, "TAP version 13");
     line_end(pc);
     line_add(pc, "1..");

@@ -66,26 +66,30 @@ struct pc_group {
     uint32_t count;
 };
 
-extern const struct pc_group pc_mem_group;
-extern const struct pc_group pc_mem_ops_group;
-extern const struct pc_group pc_irq_group;
-extern const struct pc_group pc_event_group;
-extern const struct pc_group pc_time_group;
-extern const struct pc_group pc_arch_group;
-extern const struct pc_group pc_threads_group;
-extern const struct pc_group pc_fault_group;
+extern const struct pc_group avps_pc_mem_group;
+extern const struct pc_group avps_pc_mem_ops_group;
+extern const struct pc_group avps_pc_irq_group;
+extern const struct pc_group avps_pc_event_group;
+extern const struct pc_group avps_pc_time_group;
+extern const struct pc_group avps_pc_arch_group;
+extern const struct pc_group avps_pc_threads_group;
+extern const struct pc_group avps_pc_fault_group;
 
 /* ---- suite.c ---- */
 
 /* Whether `got` is `want`; the first difference of a case is what is reported. */
-bool pc_equal(struct avps_pc *pc, const char *what, uint64_t got, uint64_t want);
-bool pc_true(struct avps_pc *pc, const char *what, bool claim);
-bool pc_gave(struct avps_pc *pc, const char *what, enum avps_status got, enum avps_status want);
+bool avps_pc_equal(struct avps_pc *pc, const char *what, uint64_t got, uint64_t want);
+bool avps_pc_true(struct avps_pc *pc, const char *what, bool claim);
+bool avps_pc_gave(struct avps_pc *pc, const char *what, enum avps_status got,
+                  enum avps_status want);
+/* The same for an access that must be refused, where "not now" may be the answer for ever. */
+bool avps_pc_refused(struct avps_pc *pc, const char *what, enum avps_status got,
+                     enum avps_status want);
 /* Whether the target has all of `needs`. */
-bool pc_has(const struct avps_pc *pc, uint32_t needs);
+bool avps_pc_has(const struct avps_pc *pc, uint32_t needs);
 /* Let the device context run, and wait a little. */
-void pc_run(struct avps_pc *pc);
-void pc_relax(struct avps_pc *pc);
+void avps_pc_turn(struct avps_pc *pc);
+void avps_pc_relax(struct avps_pc *pc);
 
 /* ---- mem.c: guest memory ---- */
 
@@ -94,30 +98,31 @@ void pc_relax(struct avps_pc *pc);
 #define PC_SCRATCH_SIZE 0x8000U
 
 /* The span that holds `gpa`, or NULL. */
-const struct avps_pc_span *pc_span_of(const struct avps_pc *pc, avps_gpa gpa);
-uint8_t *pc_guest(const struct avps_pc *pc, avps_gpa gpa);
+const struct avps_pc_span *avps_pc_span_of(const struct avps_pc *pc, avps_gpa gpa);
+uint8_t *avps_pc_guest(const struct avps_pc *pc, avps_gpa gpa);
 /* The byte of pattern `seed` at an address; memory filled with it by the guest; whether bytes that
  * come from there are as they should. */
-uint8_t pc_pattern(avps_gpa gpa, uint32_t seed);
-void pc_fill(const struct avps_pc *pc, avps_gpa gpa, uint32_t len, uint32_t seed);
-bool pc_holds(const struct avps_pc *pc, avps_gpa gpa, uint32_t len, uint32_t seed);
-bool pc_bytes_are(const uint8_t *bytes, avps_gpa gpa, uint32_t len, uint32_t seed);
-void pc_make(uint8_t *bytes, avps_gpa gpa, uint32_t len, uint32_t seed);
+uint8_t avps_pc_pattern(avps_gpa gpa, uint32_t seed);
+void avps_pc_fill(const struct avps_pc *pc, avps_gpa gpa, uint32_t len, uint32_t seed);
+bool avps_pc_holds(const struct avps_pc *pc, avps_gpa gpa, uint32_t len, uint32_t seed);
+bool avps_pc_bytes_are(const uint8_t *bytes, avps_gpa gpa, uint32_t len, uint32_t seed);
+void avps_pc_make(uint8_t *bytes, avps_gpa gpa, uint32_t len, uint32_t seed);
 /* As the device reads and writes, whatever the contract; "not now" is asked again. */
-enum avps_status pc_read(struct avps_pc *pc, avps_gpa gpa, void *dst, uint32_t len);
-enum avps_status pc_write(struct avps_pc *pc, avps_gpa gpa, const void *src, uint32_t len);
+enum avps_status avps_pc_read(struct avps_pc *pc, avps_gpa gpa, void *dst, uint32_t len);
+enum avps_status avps_pc_write(struct avps_pc *pc, avps_gpa gpa, const void *src, uint32_t len);
 /* An operation said AVPS_AGAIN: let the port find out. @return whether to ask once more. */
-bool pc_again(struct avps_pc *pc, enum avps_status status, uint32_t *tries);
-uint32_t pc_mapped(const struct avps_pc *pc);
+bool avps_pc_again(struct avps_pc *pc, enum avps_status status, uint32_t *tries);
+uint32_t avps_pc_mapped(const struct avps_pc *pc);
 
 /* ---- mem_ops.c ---- */
 
-enum avps_status pc_map(struct avps_pc *pc, uint32_t count, uint32_t readable, uint64_t *handle);
-void pc_unmap(struct avps_pc *pc, uint64_t handle, uint32_t count);
+enum avps_status avps_pc_map(struct avps_pc *pc, uint32_t count, uint32_t readable,
+                             uint64_t *handle);
+void avps_pc_unmap(struct avps_pc *pc, uint64_t handle, uint32_t count);
 
 /* ---- wrap.c ---- */
 
-void pc_wrap_init(struct avps_pc *pc);
+void avps_pc_wrap_init(struct avps_pc *pc);
 
 /* ---- driver.c ---- */
 
@@ -135,28 +140,28 @@ enum pc_register { PC_REG_ISR = 0x060, PC_REG_ISR_ACK = 0x064, PC_REG_STATUS = 0
 #define PC_STATUS_NEEDS_RESET 0x40U
 
 /* Make and attach the devices. @return NULL, or what went wrong. */
-const char *pc_units_attach(struct avps_pc *pc);
+const char *avps_pc_units_attach(struct avps_pc *pc);
 /* Bring all devices to the state after a driver's start, with nothing pending. */
-bool pc_units_start(struct avps_pc *pc);
-bool pc_unit_start(struct avps_pc *pc, uint32_t unit);
+bool avps_pc_units_start(struct avps_pc *pc);
+bool avps_pc_unit_start(struct avps_pc *pc, uint32_t unit);
 /* What a driver does. */
-uint8_t pc_status(struct avps_pc *pc, uint32_t unit);
-void pc_reset(struct avps_pc *pc, uint32_t unit);
-uint32_t pc_put(struct avps_pc *pc, uint32_t unit, const struct pc_request *request);
-void pc_kick(struct avps_pc *pc, uint32_t unit, uint32_t queue);
-uint16_t pc_used(struct avps_pc *pc, uint32_t unit); /* new used elements */
-bool pc_reap(struct avps_pc *pc, uint32_t unit, uint32_t *slot);
-uint8_t pc_answer(const struct avps_pc *pc, uint32_t unit, uint32_t slot);
-void pc_ack(struct avps_pc *pc, uint32_t unit);
-void pc_irq_wanted(struct avps_pc *pc, uint32_t unit, bool wanted);
-struct avps_pc_irq pc_irq(struct avps_pc *pc, uint32_t unit);
+uint8_t avps_pc_status(struct avps_pc *pc, uint32_t unit);
+void avps_pc_reset(struct avps_pc *pc, uint32_t unit);
+uint32_t avps_pc_put(struct avps_pc *pc, uint32_t unit, const struct pc_request *request);
+void avps_pc_kick(struct avps_pc *pc, uint32_t unit, uint32_t queue);
+uint16_t avps_pc_used(struct avps_pc *pc, uint32_t unit); /* new used elements */
+bool avps_pc_reap(struct avps_pc *pc, uint32_t unit, uint32_t *slot);
+uint8_t avps_pc_answer(const struct avps_pc *pc, uint32_t unit, uint32_t slot);
+void avps_pc_ack(struct avps_pc *pc, uint32_t unit);
+void avps_pc_irq_wanted(struct avps_pc *pc, uint32_t unit, bool wanted);
+struct avps_pc_irq avps_pc_irq(struct avps_pc *pc, uint32_t unit);
 /* A good request of one sector; its data is in the unit's own memory. */
-struct pc_request pc_read_request(const struct avps_pc *pc, uint32_t unit, uint32_t sector);
+struct pc_request avps_pc_read_request(const struct avps_pc *pc, uint32_t unit, uint32_t sector);
 /* Put, kick, run, and see that it was served well, once. */
-bool pc_do(struct avps_pc *pc, uint32_t unit, const struct pc_request *request);
+bool avps_pc_do(struct avps_pc *pc, uint32_t unit, const struct pc_request *request);
 /* Run until it comes, then see that. */
-bool pc_served(struct avps_pc *pc, uint32_t unit, uint32_t slot);
+bool avps_pc_served(struct avps_pc *pc, uint32_t unit, uint32_t slot);
 /* The back end answers what it kept. */
-void pc_answer_held(struct avps_pc *pc, uint32_t unit);
+void avps_pc_answer_held(struct avps_pc *pc, uint32_t unit);
 
 #endif

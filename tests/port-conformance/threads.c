@@ -37,7 +37,7 @@ static bool is_over(struct avps_pc *pc)
 static void tear_by_guest(void *arg)
 {
     struct avps_pc *pc = arg;
-    uint8_t *at = pc_guest(pc, pc->work + PC_SCRATCH);
+    uint8_t *at = avps_pc_guest(pc, pc->work + PC_SCRATCH);
 
     for (bool ones = false; !is_over(pc); ones = !ones) {
         avps_arch_store16(at, ones ? UINT16_MAX : 0U);
@@ -59,7 +59,7 @@ static bool is_whole(const uint8_t *bytes, uint32_t len)
 static void await_other(struct avps_pc *pc)
 {
     while (atomic_load(&pc->progress) == 0U) {
-        pc_relax(pc);
+        avps_pc_relax(pc);
     }
 }
 
@@ -75,21 +75,21 @@ static void tear_seen_by_op(struct avps_pc *pc)
         (void)pc->mem.ops->read(pc->mem.ctx, gpa, pc->bytes, 2);
         (void)pc->mem.ops->read(pc->mem.ctx, gpa + 4U, pc->bytes + 4, 4);
         changes += pc->bytes[0] != before ? 1U : 0U;
-        pc_true(pc, "an aligned read of 2 bytes is one access", is_whole(pc->bytes, 2));
-        pc_true(pc, "an aligned read of 4 bytes is one access", is_whole(pc->bytes + 4, 4));
+        avps_pc_true(pc, "an aligned read of 2 bytes is one access", is_whole(pc->bytes, 2));
+        avps_pc_true(pc, "an aligned read of 4 bytes is one access", is_whole(pc->bytes + 4, 4));
     }
 }
 
 static void case_tear_read(struct avps_pc *pc)
 {
-    pc_fill(pc, pc->work + PC_SCRATCH, 8, 0);
-    (void)memset(pc_guest(pc, pc->work + PC_SCRATCH), 0, 8);
+    avps_pc_fill(pc, pc->work + PC_SCRATCH, 8, 0);
+    (void)memset(avps_pc_guest(pc, pc->work + PC_SCRATCH), 0, 8);
     on_two(pc, tear_by_guest, tear_seen_by_op);
 }
 
 static void tear_seen_by_load(struct avps_pc *pc)
 {
-    uint8_t *at = pc_guest(pc, pc->work + PC_SCRATCH);
+    uint8_t *at = avps_pc_guest(pc, pc->work + PC_SCRATCH);
     uint32_t changes = 0;
     uint16_t before = 0;
 
@@ -100,14 +100,14 @@ static void tear_seen_by_load(struct avps_pc *pc)
 
         changes += half != before ? 1U : 0U;
         before = half;
-        pc_true(pc, "avps_arch_load16 is one access", half == 0U || half == UINT16_MAX);
-        pc_true(pc, "avps_arch_load32 is one access", word == 0U || word == UINT32_MAX);
+        avps_pc_true(pc, "avps_arch_load16 is one access", half == 0U || half == UINT16_MAX);
+        avps_pc_true(pc, "avps_arch_load32 is one access", word == 0U || word == UINT32_MAX);
     }
 }
 
 static void case_tear_load(struct avps_pc *pc)
 {
-    (void)memset(pc_guest(pc, pc->work + PC_SCRATCH), 0, 8);
+    (void)memset(avps_pc_guest(pc, pc->work + PC_SCRATCH), 0, 8);
     on_two(pc, tear_by_guest, tear_seen_by_load);
 }
 
@@ -115,7 +115,7 @@ static void case_tear_load(struct avps_pc *pc)
 static void tear_watched(void *arg)
 {
     struct avps_pc *pc = arg;
-    uint8_t *at = pc_guest(pc, pc->work + PC_SCRATCH);
+    uint8_t *at = avps_pc_guest(pc, pc->work + PC_SCRATCH);
     uint32_t changes = 0;
     uint16_t before = 0;
 
@@ -147,10 +147,10 @@ static void tear_written(struct avps_pc *pc)
 
 static void case_tear_write(struct avps_pc *pc)
 {
-    (void)memset(pc_guest(pc, pc->work + PC_SCRATCH), 0, 8);
+    (void)memset(avps_pc_guest(pc, pc->work + PC_SCRATCH), 0, 8);
     on_two(pc, tear_watched, tear_written);
-    pc_equal(pc, "aligned writes of 2 and 4 bytes that the guest saw torn",
-             atomic_load(&pc->trouble), 0);
+    avps_pc_equal(pc, "aligned writes of 2 and 4 bytes that the guest saw torn",
+                  atomic_load(&pc->trouble), 0);
 }
 
 /* ---- order of accesses ---- */
@@ -160,21 +160,29 @@ static void case_tear_write(struct avps_pc *pc)
 
 /* Both sides start each round together: this side says which one, the other when it is through. A
  * side that only looks does so again and again meanwhile. */
-static void litmus_other(struct avps_pc *pc, void (*sweep)(struct avps_pc_litmus *l, uint32_t round))
+static void litmus_other(struct avps_pc *pc,
+                         void (*sweep)(struct avps_pc_litmus *l, uint32_t round))
 {
     struct avps_pc_litmus *l = &pc->litmus;
 
     for (uint32_t round = 1; round <= LITMUS_ROUNDS && !is_over(pc); round++) {
         while (atomic_load(&l->round) < round && !is_over(pc)) {
-            pc_relax(pc);
+            avps_pc_relax(pc);
         }
         sweep(l, round);
         atomic_store(&l->ready, round);
     }
 }
 
-static void litmus_own(struct avps_pc *pc, void (*sweep)(struct avps_pc_litmus *l, uint32_t round),
-                       uint32_t (*wrong)(const struct avps_pc_litmus *l, uint32_t round), bool looks)
+typedef void litmus_sweep(struct avps_pc_litmus *l, uint32_t round);
+typedef uint32_t litmus_wrong(const struct avps_pc_litmus *l, uint32_t round);
+
+static bool litmus_is_right(struct avps_pc *pc, litmus_wrong *wrong, uint32_t round)
+{
+    return avps_pc_equal(pc, "outcomes that the order forbids", wrong(&pc->litmus, round), 0);
+}
+
+static void litmus_own(struct avps_pc *pc, litmus_sweep *sweep, litmus_wrong *wrong, bool looks)
 {
     struct avps_pc_litmus *l = &pc->litmus;
 
@@ -182,12 +190,12 @@ static void litmus_own(struct avps_pc *pc, void (*sweep)(struct avps_pc_litmus *
         atomic_store(&l->round, round);
         sweep(l, round);
         while (atomic_load(&l->ready) < round) {
-            pc_relax(pc);
-            if (looks && pc_equal(pc, "outcomes that the order forbids", wrong(l, round), 0)) {
+            avps_pc_relax(pc);
+            if (looks && litmus_is_right(pc, wrong, round)) {
                 sweep(l, round);
             }
         }
-        pc_equal(pc, "outcomes that the order forbids", wrong(l, round), 0);
+        (void)litmus_is_right(pc, wrong, round);
     }
 }
 
@@ -359,12 +367,13 @@ static uint32_t share(struct avps_mem *mem, const struct avps_pc *pc, avps_gpa g
     uint32_t wrong = 0;
 
     for (uint32_t i = 0; i < SHARE_ROUNDS; i++) {
-        pc_fill(pc, gpa, SHARE_BYTES, seed + i);
+        avps_pc_fill(pc, gpa, SHARE_BYTES, seed + i);
         const enum avps_status status = avps_mem_read(mem, gpa, bytes, SHARE_BYTES);
 
-        wrong += status != AVPS_OK || !pc_bytes_are(bytes, gpa, SHARE_BYTES, seed + i) ? 1U : 0U;
+        wrong +=
+            status != AVPS_OK || !avps_pc_bytes_are(bytes, gpa, SHARE_BYTES, seed + i) ? 1U : 0U;
         if (avps_mem_write(mem, gpa + 1024U, bytes, SHARE_BYTES) == AVPS_OK) {
-            wrong += *pc_guest(pc, gpa + 1024U) != bytes[0] ? 1U : 0U;
+            wrong += *avps_pc_guest(pc, gpa + 1024U) != bytes[0] ? 1U : 0U;
         }
     }
     return wrong;
@@ -379,14 +388,15 @@ static void share_other(void *arg)
 
 static void share_own(struct avps_pc *pc)
 {
-    pc_equal(pc, "accesses of one context that went wrong",
-             share(&pc->mem, pc, pc->work + PC_SCRATCH + 16384U + 100U, 77), 0);
+    avps_pc_equal(pc, "accesses of one context that went wrong",
+                  share(&pc->mem, pc, pc->work + PC_SCRATCH + 16384U + 100U, 77), 0);
 }
 
 static void case_share(struct avps_pc *pc)
 {
     on_two(pc, share_other, share_own);
-    pc_equal(pc, "accesses of the other context that went wrong", atomic_load(&pc->trouble), 0);
+    avps_pc_equal(pc, "accesses of the other context that went wrong", atomic_load(&pc->trouble),
+                  0);
 }
 
 /* ---- doorbells from another CPU ---- */
@@ -394,28 +404,33 @@ static void case_share(struct avps_pc *pc)
 #define BELL_ROUNDS   3000U
 #define BELL_PATIENCE 20000U /* turns of the device context that a request may take */
 
+/* @return whether the request came back in time. */
+static bool bell_is_answered(struct avps_pc *pc)
+{
+    const unsigned int since = atomic_load(&pc->turns);
+    uint32_t slot = 0;
+
+    while (!avps_pc_reap(pc, 0, &slot)) {
+        if (atomic_load(&pc->turns) - since > BELL_PATIENCE) {
+            return false;
+        }
+        avps_pc_relax(pc);
+    }
+    return true;
+}
+
 /* The driver on its CPU: one request at a time. Interrupts are off: it looks at the ring. */
 static void bell_other(void *arg)
 {
     struct avps_pc *pc = arg;
-    const struct pc_request request = pc_read_request(pc, 0, 3);
+    const struct pc_request request = avps_pc_read_request(pc, 0, 3);
+    bool answered = true;
 
-    for (uint32_t i = 0; i < BELL_ROUNDS; i++) {
-        uint32_t slot = 0;
-
-        (void)pc_put(pc, 0, &request);
-        pc_kick(pc, 0, 0);
-        const unsigned int since = atomic_load(&pc->turns);
-
-        while (!pc_reap(pc, 0, &slot)) {
-            if (atomic_load(&pc->turns) - since > BELL_PATIENCE) {
-                atomic_store(&pc->trouble, i + 1U);
-                atomic_store(&pc->over, true);
-                return;
-            }
-            pc_relax(pc);
-        }
-        atomic_store(&pc->progress, i + 1U);
+    for (uint32_t i = 0; i < BELL_ROUNDS && answered; i++) {
+        (void)avps_pc_put(pc, 0, &request);
+        avps_pc_kick(pc, 0, 0);
+        answered = bell_is_answered(pc);
+        atomic_store(&pc->progress, i + (answered ? 1U : 0U));
     }
     atomic_store(&pc->over, true);
 }
@@ -423,19 +438,19 @@ static void bell_other(void *arg)
 static void bell_own(struct avps_pc *pc)
 {
     while (!is_over(pc)) {
-        pc_run(pc);
+        avps_pc_turn(pc);
         (void)atomic_fetch_add(&pc->turns, 1U);
-        pc_relax(pc);
+        avps_pc_relax(pc);
     }
 }
 
 static void case_bell(struct avps_pc *pc)
 {
-    pc_irq_wanted(pc, 0, false);
+    avps_pc_irq_wanted(pc, 0, false);
     on_two(pc, bell_other, bell_own);
     if (pc->why_skipped == NULL) {
-        pc_equal(pc, "requests served that another CPU rang for", atomic_load(&pc->progress),
-                 BELL_ROUNDS);
+        avps_pc_equal(pc, "requests served that another CPU rang for", atomic_load(&pc->progress),
+                      BELL_ROUNDS);
     }
 }
 
@@ -452,7 +467,7 @@ static uint64_t now(const struct avps_pc *pc)
 static bool clock_turn(struct avps_pc *pc, unsigned int turn)
 {
     while (atomic_load(&pc->turns) != turn) {
-        pc_relax(pc);
+        avps_pc_relax(pc);
     }
     const uint64_t seen = now(pc);
     const bool good = seen >= pc->litmus.wide[0];
@@ -476,7 +491,7 @@ static void clock_other(void *arg)
 static void clock_own(struct avps_pc *pc)
 {
     for (unsigned int i = 0; i < CLOCK_ROUNDS; i++) {
-        pc_true(pc, "the clock here is not behind the other CPU's", clock_turn(pc, 2U * i));
+        avps_pc_true(pc, "the clock here is not behind the other CPU's", clock_turn(pc, 2U * i));
     }
 }
 
@@ -484,7 +499,7 @@ static void case_clock(struct avps_pc *pc)
 {
     litmus_clear(pc);
     on_two(pc, clock_other, clock_own);
-    pc_equal(pc, "the other CPU's clock was behind", atomic_load(&pc->trouble), 0);
+    avps_pc_equal(pc, "the other CPU's clock was behind", atomic_load(&pc->trouble), 0);
 }
 
 static const struct pc_case cases[] = {
@@ -506,8 +521,8 @@ static const struct pc_case cases[] = {
      case_share},
     {"no doorbell of another CPU is lost", "avps/device.h: avps_kick", PC_UNIT | PC_THREADS,
      case_bell},
-    {"the clock is the same on two CPUs", "avps/port.h: avps_sys_ops.now_ns",
-     PC_CLOCK | PC_THREADS, case_clock},
+    {"the clock is the same on two CPUs", "avps/port.h: avps_sys_ops.now_ns", PC_CLOCK | PC_THREADS,
+     case_clock},
 };
 
-const struct pc_group pc_threads_group = {cases, PC_COUNT_OF(cases)};
+const struct pc_group avps_pc_threads_group = {cases, PC_COUNT_OF(cases)};

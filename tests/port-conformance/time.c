@@ -2,12 +2,12 @@
 /* Clock: direction, unit, width -> wall clock -> timer. */
 #include "suite_internal.h"
 
-#define MS         UINT64_C(1000000)
-#define SOME_TIME  (20U * MS)
-#define LONG_TIME  (UINT64_C(4400) * MS)   /* past 2^32 nanoseconds */
-#define AGES       (UINT64_C(600000) * MS) /* what a wrong unit would make of it */
-#define YEAR_2020  UINT64_C(1577836800000000000)
-#define YEAR_2200  UINT64_C(7258118400000000000)
+#define MS        UINT64_C(1000000)
+#define SOME_TIME (20U * MS)
+#define LONG_TIME (UINT64_C(4400) * MS)   /* past 2^32 nanoseconds */
+#define AGES      (UINT64_C(600000) * MS) /* what a wrong unit would make of it */
+#define YEAR_2020 UINT64_C(1577836800000000000)
+#define YEAR_2200 UINT64_C(7258118400000000000)
 
 static const struct avps_sys_ops *sys_of(const struct avps_pc *pc)
 {
@@ -38,11 +38,11 @@ static void case_forward(struct avps_pc *pc)
     for (uint32_t i = 0; i < 20000U; i++) {
         const uint64_t after = now(pc);
 
-        if (!pc_true(pc, "a later reading is not smaller", after >= before)) {
+        if (!avps_pc_true(pc, "a later reading is not smaller", after >= before)) {
             return;
         }
         before = after;
-        if (i % 5000U == 0U && pc_has(pc, PC_ADVANCE)) {
+        if (i % 5000U == 0U && avps_pc_has(pc, PC_ADVANCE)) {
             advance(pc, MS);
         }
     }
@@ -55,8 +55,8 @@ static void passes(struct avps_pc *pc, uint64_t (*clock)(const struct avps_pc *p
     advance(pc, ns);
     const uint64_t after = clock(pc);
 
-    pc_true(pc, "as much time passes as is let pass", after - before >= ns - ns / 100U);
-    pc_true(pc, "and no ages", after - before < AGES);
+    avps_pc_true(pc, "as much time passes as is let pass", after - before >= ns - ns / 100U);
+    avps_pc_true(pc, "and no ages", after - before < AGES);
 }
 
 static void case_unit(struct avps_pc *pc)
@@ -71,8 +71,8 @@ static void case_width(struct avps_pc *pc)
 
 static void case_wall(struct avps_pc *pc)
 {
-    pc_true(pc, "it is after 2020", wall(pc) > YEAR_2020);
-    pc_true(pc, "it is before 2200", wall(pc) < YEAR_2200);
+    avps_pc_true(pc, "it is after 2020", wall(pc) > YEAR_2020);
+    avps_pc_true(pc, "it is before 2200", wall(pc) < YEAR_2200);
     passes(pc, wall, SOME_TIME);
 }
 
@@ -86,19 +86,19 @@ static void set_timer(const struct avps_pc *pc, uint64_t deadline_ns)
 /* In poll mode a request that nobody rang for shows whether a poll came. */
 static void watch_polls(struct avps_pc *pc)
 {
-    const struct pc_request request = pc_read_request(pc, 0, 0);
+    const struct pc_request request = avps_pc_read_request(pc, 0, 0);
 
     avps_poll_always(&pc->units[0].blk.base, true);
-    pc_run(pc);
-    (void)pc_put(pc, 0, &request);
+    avps_pc_turn(pc);
+    (void)avps_pc_put(pc, 0, &request);
 }
 
 static bool was_polled(struct avps_pc *pc)
 {
     uint32_t slot = 0;
 
-    pc_run(pc);
-    return pc_reap(pc, 0, &slot);
+    avps_pc_turn(pc);
+    return avps_pc_reap(pc, 0, &slot);
 }
 
 static void watch_no_more(struct avps_pc *pc)
@@ -111,23 +111,23 @@ static void case_timer(struct avps_pc *pc)
 {
     watch_polls(pc);
     for (uint32_t i = 0; i < 3U && pc->what == NULL; i++) {
-        const struct pc_request request = pc_read_request(pc, 0, 0);
+        const struct pc_request request = avps_pc_read_request(pc, 0, 0);
         const uint64_t deadline = now(pc) + SOME_TIME;
 
         set_timer(pc, deadline);
         const bool early = was_polled(pc);
 
         if (now(pc) < deadline) {
-            pc_true(pc, "no poll comes before the deadline", !early);
+            avps_pc_true(pc, "no poll comes before the deadline", !early);
         }
         advance(pc, SOME_TIME + MS);
-        pc_true(pc, "a poll comes at the deadline", was_polled(pc) || early);
-        (void)pc_put(pc, 0, &request);
+        avps_pc_true(pc, "a poll comes at the deadline", was_polled(pc) || early);
+        (void)avps_pc_put(pc, 0, &request);
         advance(pc, SOME_TIME);
-        pc_true(pc, "and only once", !was_polled(pc));
+        avps_pc_true(pc, "and only once", !was_polled(pc));
         pc->units[0].port->event->wake(pc->units[0].port->event_ctx);
         (void)was_polled(pc);
-        (void)pc_put(pc, 0, &request);
+        (void)avps_pc_put(pc, 0, &request);
     }
     watch_no_more(pc);
 }
@@ -137,7 +137,7 @@ static void case_timer_past(struct avps_pc *pc)
     watch_polls(pc);
     set_timer(pc, now(pc) > MS ? now(pc) - MS : 1U);
     advance(pc, MS);
-    pc_true(pc, "a poll comes for a deadline that is past", was_polled(pc));
+    avps_pc_true(pc, "a poll comes for a deadline that is past", was_polled(pc));
     watch_no_more(pc);
 }
 
@@ -147,11 +147,11 @@ static void case_timer_off(struct avps_pc *pc)
     set_timer(pc, now(pc) + SOME_TIME);
     set_timer(pc, 0);
     advance(pc, 2U * SOME_TIME);
-    pc_true(pc, "no poll comes for a timer that was disarmed", !was_polled(pc));
+    avps_pc_true(pc, "no poll comes for a timer that was disarmed", !was_polled(pc));
     set_timer(pc, now(pc) + SOME_TIME);
     set_timer(pc, now(pc) + AGES);
     advance(pc, 2U * SOME_TIME);
-    pc_true(pc, "no poll comes for a deadline that was replaced", !was_polled(pc));
+    avps_pc_true(pc, "no poll comes for a deadline that was replaced", !was_polled(pc));
     watch_no_more(pc);
 }
 
@@ -171,4 +171,4 @@ static const struct pc_case cases[] = {
      PC_UNIT | PC_TIMER | PC_ADVANCE, case_timer_off},
 };
 
-const struct pc_group pc_time_group = {cases, PC_COUNT_OF(cases)};
+const struct pc_group avps_pc_time_group = {cases, PC_COUNT_OF(cases)};

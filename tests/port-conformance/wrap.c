@@ -102,7 +102,7 @@ static void wrap_inval(void *ctx, const uint8_t *ptr, size_t len)
 }
 
 /* The same operations are there as in the port's table. */
-void pc_wrap_init(struct avps_pc *pc)
+void avps_pc_wrap_init(struct avps_pc *pc)
 {
     const struct avps_mem_ops *ops = pc->mem.ops;
     struct avps_pc_wrap *wrap = &pc->wrap;

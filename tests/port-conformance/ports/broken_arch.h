@@ -8,19 +8,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define avps_arch_le16             good_le16
-#define avps_arch_le32             good_le32
-#define avps_arch_load16_acquire   good_load16_acquire
-#define avps_arch_load16           good_load16
-#define avps_arch_load32           good_load32
-#define avps_arch_load64           good_load64
-#define avps_arch_load64_acquire   good_load64_acquire
-#define avps_arch_store16_release  good_store16_release
-#define avps_arch_store16          good_store16
-#define avps_arch_store32          good_store32
-#define avps_arch_fence_full       good_fence_full
-#define avps_arch_fence_release    good_fence_release
-#define avps_arch_copy_in          good_copy_in
+#define avps_arch_le16            good_le16
+#define avps_arch_le32            good_le32
+#define avps_arch_load16_acquire  good_load16_acquire
+#define avps_arch_load16          good_load16
+#define avps_arch_load32          good_load32
+#define avps_arch_load64          good_load64
+#define avps_arch_load64_acquire  good_load64_acquire
+#define avps_arch_store16_release good_store16_release
+#define avps_arch_store16         good_store16
+#define avps_arch_store32         good_store32
+#define avps_arch_fence_full      good_fence_full
+#define avps_arch_fence_release   good_fence_release
+#define avps_arch_copy_in         good_copy_in
 #include "avps/arch_default.h"
 #undef avps_arch_le16
 #undef avps_arch_le32

@@ -253,8 +253,8 @@ static enum avps_status op_map(void *ctx, struct avps_seg *segs, uint32_t count,
     if (map == NULL || count > MODEL_SEGS) {
         return AVPS_E_IO;
     }
-    *map = (struct model_map){
-        .live = true, .count = count, .readable = readable, .arena = map->arena};
+    *map =
+        (struct model_map){.live = true, .count = count, .readable = readable, .arena = map->arena};
     model->mapped++;
     (void)memcpy(map->segs, segs, count * sizeof *segs);
     for (uint32_t i = 0; i < count && status == AVPS_OK; i++) {

@@ -74,22 +74,24 @@ struct avps_pc_front {
 
 /** A port under test. What is NULL or 0 is a capability that is absent: cases that need it are
  *  reported as skipped, with the reason. Required: print, mem, spans, guest. */
-struct avps_pc_target {
-    const char *name; /**< Of the port. */
-    void *ctx;        /**< Handed to every function. */
+struct avps_pc_target { /* NOLINT(clang-analyzer-optin.performance.Padding): by subject */
+    const char *name;   /**< Of the port. */
+    void *ctx;          /**< Handed to every function. */
 
     /** One line of the report, without its end; a string of at most 240 bytes. */
     void (*print)(void *ctx, const char *line);
 
     /* guest memory */
 
-    const struct avps_mem *mem;       /**< The handle that your devices get, initialised. */
+    const struct avps_mem *mem;       /**< The handle that your devices get, initialised. With
+                                           `front` it may change while devices are attached. */
     const struct avps_pc_span *spans; /**< All that devices may reach: what is outside must be
                                            refused. Sorted by address. The contents are lost. */
     uint32_t span_count;              /**< How many, at least 1. */
     /** Where the byte at `gpa`, which is in a span, is to the guest's CPU: not by way of what is
      *  tested. The rest of the span follows it. */
     uint8_t *(*guest)(void *ctx, avps_gpa gpa);
+    bool misses_wait; /**< Where no memory is, an access may stay AVPS_AGAIN: nobody answers. */
     /** Mappings and pins of guest memory that the port holds now. */
     uint32_t (*mapped)(void *ctx);
     /** Whether the page of `gpa` is in the log of written pages; takes it out. */
@@ -119,7 +121,8 @@ struct avps_pc_target {
 
     /** What the guest's interrupt controller has seen. */
     void (*irq)(void *ctx, uint32_t device, struct avps_pc_irq *seen);
-    bool wired; /**< Interrupts are levels; else they are messages. */
+    bool wired;  /**< Interrupts are levels; else they are messages. */
+    bool shared; /**< One line for all devices: each sees the same `count`. */
     /** The guest masks the interrupt at its controller. While masked, `count` stands still. */
     void (*mask)(void *ctx, uint32_t device, bool masked);
     const struct avps_irq_ops *irq_ops; /**< Your table, to be called as for device 0. */
@@ -150,48 +153,48 @@ struct avps_pc_target {
 
 /** Storage for litmus tests: two CPUs sweep over these. Private. */
 struct avps_pc_litmus {
-    atomic_uint round;      /**< Which round is on. */
-    atomic_uint ready;      /**< Of the other thread: the round it has finished. */
-    uint16_t flag[256];     /**< Shared. */
-    uint32_t x[256];        /**< Shared. */
-    uint32_t y[256];        /**< Shared. */
-    uint64_t wide[256];     /**< Shared. */
+    atomic_uint round;       /**< Which round is on. */
+    atomic_uint ready;       /**< Of the other thread: the round it has finished. */
+    uint16_t flag[256];      /**< Shared. */
+    uint32_t x[256];         /**< Shared. */
+    uint32_t y[256];         /**< Shared. */
+    uint64_t wide[256];      /**< Shared. */
     uint32_t seen_by_a[256]; /**< Results. */
     uint32_t seen_by_b[256]; /**< Results. */
 };
 
 /** A device of the suite with its driver and back end. Private. */
 struct avps_pc_unit {
-    struct avps_pc *pc;                                  /**< Whose. */
-    uint32_t index;                                      /**< Number. */
-    bool attached;                                       /**< Behind the port's transport. */
-    const struct avps_port *port;                        /**< The port's. */
-    struct avps_blk blk;                                 /**< The device. */
-    struct avps_queue queue;                             /**< Its queue. */
-    struct avps_blk_request requests[AVPS_PC_REQUESTS];  /**< Its requests. */
-    uint8_t disk[AVPS_PC_SECTORS * AVPS_BLK_SECTOR];     /**< What is on it. */
-    uint64_t held[AVPS_PC_REQUESTS];                     /**< Operations kept: tokens. */
-    uint32_t held_count;                                 /**< How many. */
-    uint32_t submitted;                                  /**< Operations started. */
-    bool hold;                                           /**< Keep them. */
-    bool cancel_waits;                                   /**< Cancelling takes its time. */
-    struct avps_pc_unit *ring_inside;                    /**< Whose doorbell rings inside. */
-    avps_gpa base;                                       /**< Driver's memory. */
-    uint16_t avail;                                      /**< Available index. */
-    uint16_t used;                                       /**< Used index as seen. */
+    struct avps_pc *pc;                                 /**< Whose. */
+    uint32_t index;                                     /**< Number. */
+    bool attached;                                      /**< Behind the port's transport. */
+    const struct avps_port *port;                       /**< The port's. */
+    struct avps_blk blk;                                /**< The device. */
+    struct avps_queue queue;                            /**< Its queue. */
+    struct avps_blk_request requests[AVPS_PC_REQUESTS]; /**< Its requests. */
+    uint8_t disk[AVPS_PC_SECTORS * AVPS_BLK_SECTOR];    /**< What is on it. */
+    uint64_t held[AVPS_PC_REQUESTS];                    /**< Operations kept: tokens. */
+    uint32_t held_count;                                /**< How many. */
+    uint32_t submitted;                                 /**< Operations started. */
+    bool hold;                                          /**< Keep them. */
+    bool cancel_waits;                                  /**< Cancelling takes its time. */
+    struct avps_pc_unit *ring_inside;                   /**< Whose doorbell rings inside. */
+    avps_gpa base;                                      /**< Driver's memory. */
+    uint16_t avail;                                     /**< Available index. */
+    uint16_t used;                                      /**< Used index as seen. */
 };
 
 /** Counts and fails the calls of the port's memory operations. Private. */
 struct avps_pc_wrap {
-    struct avps_mem_ops ops;     /**< What the devices get. */
-    const struct avps_mem *mem;  /**< The port's handle. */
-    uint32_t calls;              /**< Calls of operations that may fail. */
-    uint32_t fail_at;            /**< The call that fails; 0: none. */
-    enum avps_status fail_with;  /**< And how. */
-    uint32_t maps;               /**< Successful ones. */
-    uint32_t unmaps;             /**< Calls. */
-    uint32_t pins;               /**< Successful ones. */
-    uint32_t unpins;             /**< Calls. */
+    struct avps_mem_ops ops;    /**< What the devices get. */
+    const struct avps_mem *mem; /**< The port's handle. */
+    uint32_t calls;             /**< Calls of operations that may fail. */
+    uint32_t fail_at;           /**< The call that fails; 0: none. */
+    enum avps_status fail_with; /**< And how. */
+    uint32_t maps;              /**< Successful ones. */
+    uint32_t unmaps;            /**< Calls. */
+    uint32_t pins;              /**< Successful ones. */
+    uint32_t unpins;            /**< Calls. */
 };
 
 /** The suite's storage, all zero before the first use. Fields but the counts are private. */
@@ -200,27 +203,27 @@ struct avps_pc {
     uint32_t failed;  /**< Cases that failed. */
     uint32_t skipped; /**< Cases whose capability is absent. */
 
-    const struct avps_pc_target *target;         /**< Under test. */
-    struct avps_mem mem;                         /**< A handle of the suite's own. */
-    struct avps_mem other;                       /**< One of the other thread's. */
-    struct avps_pc_wrap wrap;                    /**< Between the devices and the port's operations. */
-    struct avps_mem wrapped;                     /**< The handle of the devices. */
-    avps_gpa work;                               /**< Where the suite works. */
-    struct avps_pc_unit units[AVPS_PC_DEVICES];  /**< Devices. */
-    const char *what;                            /**< What a case found wrong; NULL: nothing. */
-    const char *why_skipped;                     /**< Why a case cannot be run. */
-    const char *got_name;                        /**< Name of what was seen, or NULL. */
-    const char *want_name;                       /**< Name of what should have been, or NULL. */
-    uint64_t got;                                /**< What was seen. */
-    uint64_t want;                               /**< What should have been. */
-    uint8_t bytes[4096];                         /**< To copy into. */
-    struct avps_seg segs[64];                    /**< To map. */
-    struct avps_pc_litmus litmus;                /**< Litmus tests. */
-    atomic_uint turns;                           /**< Of the device context. */
-    atomic_uint progress;                        /**< Of the other thread. */
-    atomic_uint trouble;                         /**< What the other thread found. */
-    atomic_bool over;                            /**< The other thread is done, or is to stop. */
-    char line[240];                              /**< Being written. */
+    const struct avps_pc_target *target; /**< Under test. */
+    struct avps_mem mem;                 /**< A handle of the suite's own. */
+    struct avps_mem other;               /**< One of the other thread's. */
+    struct avps_pc_wrap wrap;            /**< Between the devices and the port's operations. */
+    struct avps_mem wrapped;             /**< The handle of the devices. */
+    avps_gpa work;                       /**< Where the suite works. */
+    struct avps_pc_unit units[AVPS_PC_DEVICES]; /**< Devices. */
+    const char *what;                           /**< What a case found wrong; NULL: nothing. */
+    const char *why_skipped;                    /**< Why a case cannot be run. */
+    const char *got_name;                       /**< Name of what was seen, or NULL. */
+    const char *want_name;                      /**< Name of what should have been, or NULL. */
+    uint64_t got;                               /**< What was seen. */
+    uint64_t want;                              /**< What should have been. */
+    uint8_t bytes[4096];                        /**< To copy into. */
+    struct avps_seg segs[64];                   /**< To map. */
+    struct avps_pc_litmus litmus;               /**< Litmus tests. */
+    atomic_uint turns;                          /**< Of the device context. */
+    atomic_uint progress;                       /**< Of the other thread. */
+    atomic_uint trouble;                        /**< What the other thread found. */
+    atomic_bool over;                           /**< The other thread is done, or is to stop. */
+    char line[240];                             /**< Being written. */
 };
 
 /** Run every case. Prints a report that follows the Test Anything Protocol.
