@@ -155,7 +155,7 @@ static void case_tear_write(struct avps_pc *pc)
 
 /* ---- order of accesses ---- */
 
-#define LITMUS_ROUNDS 1000U
+#define LITMUS_ROUNDS 300U
 #define LITMUS_CELLS  256U
 
 /* Both sides start each round together: this side says which one, the other when it is through. A
@@ -357,7 +357,7 @@ static void case_wide(struct avps_pc *pc)
 
 /* ---- memory from two contexts ---- */
 
-#define SHARE_ROUNDS 3000U
+#define SHARE_ROUNDS 1000U
 #define SHARE_BYTES  256U
 
 /* Read and write an area of one's own through a handle of one's own. @return rounds that went wrong. */
@@ -401,7 +401,7 @@ static void case_share(struct avps_pc *pc)
 
 /* ---- doorbells from another CPU ---- */
 
-#define BELL_ROUNDS   3000U
+#define BELL_ROUNDS   1000U
 #define BELL_PATIENCE 20000U /* turns of the device context that a request may take */
 
 /* @return whether the request came back in time. */
@@ -456,7 +456,7 @@ static void case_bell(struct avps_pc *pc)
 
 /* ---- clocks ---- */
 
-#define CLOCK_ROUNDS 2000U
+#define CLOCK_ROUNDS 500U
 
 static uint64_t now(const struct avps_pc *pc)
 {
