@@ -116,7 +116,8 @@ static void lm75_write(struct avps_sim_i2c_chip *chip, const struct avps_i2c_msg
     if (msg->len < 3U) {
         return;
     }
-    const int16_t word = (int16_t)(uint16_t)((msg->data[1] << 8 | msg->data[2]) & LM75_STEP);
+    const uint32_t bits = ((uint32_t)msg->data[1] << 8 | msg->data[2]) & LM75_STEP;
+    const int16_t word = (int16_t)(uint16_t)bits;
 
     if (chip->pointer == LM75_HYSTERESIS) {
         chip->hysteresis = word;
