@@ -304,11 +304,14 @@ static bool arm64_describe(const struct vm *vm, const struct avps_platform_range
                                             .bootargs = vm->options.append,
                                             .initrd = *initrd,
                                             .more = arm64_describe_serial};
-    static struct avps_platform_guest guest; /* large */
+    static struct avps_platform_guest options; /* large */
+    const struct avps_platform_guest *guest = vm->platform != NULL ? vm->platform->guest : &options;
     size_t used = 0;
 
-    arm64_as_platform(vm, &guest);
-    return avps_platform_write_tree(&guest, &machine, &boot, vm->ram, ARM64_KERNEL, &used) ==
+    if (guest == &options) {
+        arm64_as_platform(vm, &options);
+    }
+    return avps_platform_write_tree(guest, &machine, &boot, vm->ram, ARM64_KERNEL, &used) ==
            AVPS_OK;
 }
 

@@ -285,25 +285,60 @@ static enum avps_status devices_carry_host(struct vm *vm)
 
 /* ---- opening ---- */
 
-struct device *devices_add(struct vm *vm, const struct host_kind *kind)
+/* Add what has a host side; it is freed if there is no room. */
+static struct device *devices_take(struct vm *vm, struct host_device *host)
 {
     struct devices *devices = &vm->devices;
-    struct device *device = devices->count < DEVICES_MAX ? calloc(1, sizeof *device) : NULL;
+    struct device *device =
+        host != NULL && devices->count < DEVICES_MAX ? calloc(1, sizeof *device) : NULL;
+
+    if (device == NULL) {
+        if (host != NULL) {
+            (void)host_device_free(host);
+        }
+        return NULL;
+    }
+    device->host = host;
+    device->vm = vm;
+    devices->list[devices->count++] = device;
+    return device;
+}
+
+struct device *devices_add(struct vm *vm, const struct host_kind *kind)
+{
+    const uint32_t number = vm->devices.count;
+    struct device *device = devices_take(vm, host_device_new(&vm->host, kind));
 
     if (device == NULL) {
         return NULL;
     }
-    device->host = host_device_new(&vm->host, kind);
-    if (device->host == NULL) {
-        free(device);
-        return NULL;
-    }
-    device->vm = vm;
-    (void)snprintf(device->host->name, sizeof device->host->name, "%s%u", kind->name,
-                   devices->count);
+    (void)snprintf(device->host->name, sizeof device->host->name, "%s%u", kind->name, number);
     (void)snprintf(device->host->label, sizeof device->host->label, "%s", device->host->name);
-    devices->list[devices->count++] = device;
     return device;
+}
+
+enum avps_status devices_add_planned(struct vm *vm, struct avps_posix_error *error)
+{
+    for (uint32_t i = 0; i < vm->platform->guest->device_count; i++) {
+        struct host_device *host = host_platform_device(vm->platform, &vm->host, i, error);
+
+        if (host == NULL) {
+            return AVPS_E_PARAM;
+        }
+        if (devices_take(vm, host) == NULL) {
+            return host_fail(error, AVPS_E_NOSPACE, "there are too many devices for one machine");
+        }
+    }
+    return AVPS_OK;
+}
+
+static enum device_transport device_transport_of(const struct device *device)
+{
+    const struct avps_platform_device *planned = device->host->planned;
+    const bool pci = planned != NULL ? planned->transport == AVPS_PLATFORM_PCI
+                                     : strcmp(device->vm->options.transport, "pci") == 0;
+
+    return pci ? DEVICE_PCI : DEVICE_MMIO;
 }
 
 /* Doorbells in a register window are told apart by the queue's number alone. */
@@ -311,8 +346,7 @@ static void device_choose(struct device *device)
 {
     struct devices *devices = &device->vm->devices;
 
-    device->transport =
-        strcmp(device->vm->options.transport, "pci") == 0 ? DEVICE_PCI : DEVICE_MMIO;
+    device->transport = device_transport_of(device);
     if (device->transport == DEVICE_PCI) {
         device->unit = devices->function_count++;
     } else {
@@ -344,6 +378,7 @@ static enum avps_status device_open(struct device *device, struct avps_posix_err
                                : status;
     status = status == AVPS_OK ? host_device_open(device->host, error) : status;
     status = status == AVPS_OK ? device_carry(device, error) : status;
+    status = status == AVPS_OK ? host_device_keeps_promise(device->host, error) : status;
     if (status == AVPS_OK) {
         host_device_ready(device->host);
     }

@@ -57,6 +57,9 @@ struct devices {
 /* A device of the command line, not open yet; NULL: no memory, or too many. */
 struct device *devices_add(struct vm *vm, const struct host_kind *kind);
 
+/* The devices of vm->platform's guest. */
+enum avps_status devices_add_planned(struct vm *vm, struct avps_posix_error *error);
+
 /* Open all, give them their places in the machine. */
 enum avps_status devices_open(struct vm *vm, struct avps_posix_error *error);
 

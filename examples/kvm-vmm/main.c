@@ -64,6 +64,24 @@ static const struct option program_rows[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct vm_options, transport),
      .help = "how devices are reached: mmio or pci (mmio)"},
+    {.name = "platform",
+     .value = "FILE",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct vm_options, platform),
+     .help = "compiled platform file, which says what devices, memory and CPUs the guest has"},
+    {.name = "guest",
+     .value = "NAME",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct vm_options, guest),
+     .needs = "platform",
+     .help = "the guest of it (the only one)"},
+    {.name = "connect",
+     .value = "NAME=HOW",
+     .type = OPTION_TEXTS,
+     .offset = offsetof(struct vm_options, connections),
+     .needs = "platform",
+     .help = "what is behind a resource that the file names, in the options of its device: "
+             "data=file=disk.img,direct; repeatable"},
     {.name = "threads",
      .type = OPTION_FLAG,
      .offset = offsetof(struct vm_options, threads),
@@ -117,6 +135,19 @@ static const char *options_complaint(const struct vm_options *options)
         return "--stats and --threads exclude each other";
     }
     return NULL;
+}
+
+/* What the platform file says cannot be said again. */
+static const char *platform_complaint(const struct vm *vm, const struct command *command)
+{
+    if (vm->options.platform == NULL) {
+        return NULL;
+    }
+    if (options_given(&command->program, "memory") || options_given(&command->program, "cpus") ||
+        options_given(&command->program, "transport")) {
+        return "--memory, --cpus and --transport are for the platform file to say";
+    }
+    return vm->devices.count != 0U ? "the platform file says which devices there are" : NULL;
 }
 
 static struct host_device *program_device(void *ctx, const struct host_kind *kind, void **target)
@@ -206,11 +237,52 @@ static enum avps_status program_init_stats(struct program *program, struct avps_
                                      : AVPS_OK;
 }
 
+/* Whether this program can keep what the file says of a guest. */
+static enum avps_status program_check_guest(const struct avps_platform_guest *guest,
+                                            struct avps_posix_error *error)
+{
+    if (guest->cpus > VM_CPUS) {
+        return host_fail(error, AVPS_E_UNSUPPORTED, "guest %s wants %u CPUs: there are %u at most",
+                         guest->name, guest->cpus, VM_CPUS);
+    }
+    if (guest->memory_mib % 2U != 0U) {
+        return host_fail(error, AVPS_E_UNSUPPORTED,
+                         "guest %s wants %u MiB: it has to be a multiple of 2", guest->name,
+                         guest->memory_mib);
+    }
+    return guest->dma_window_mib == 0U
+               ? AVPS_OK
+               : host_fail(error, AVPS_E_UNSUPPORTED,
+                           "guest %s keeps its devices to a DMA window, which this program cannot",
+                           guest->name);
+}
+
+/* A platform file in place of options. */
+static enum avps_status program_plan(struct vm *vm, struct avps_posix_error *error)
+{
+    struct vm_options *options = &vm->options;
+    enum avps_status status = AVPS_OK;
+
+    if (options->platform == NULL) {
+        return AVPS_OK;
+    }
+    status = host_platform_load(&vm->platform, options->platform, options->guest,
+                                &options->connections, error);
+    status = status == AVPS_OK ? program_check_guest(vm->platform->guest, error) : status;
+    if (status != AVPS_OK) {
+        return status;
+    }
+    options->memory = (uint64_t)vm->platform->guest->memory_mib << 20U;
+    options->cpus = vm->platform->guest->cpus;
+    return devices_add_planned(vm, error);
+}
+
 static enum avps_status program_start(struct program *program, struct avps_posix_error *error)
 {
     struct vm *vm = &program->vm;
     enum avps_status status = program_init_loop(program, error);
 
+    status = status == AVPS_OK ? program_plan(vm, error) : status;
     status = status == AVPS_OK ? vm_init(vm, error) : status;
     status = status == AVPS_OK ? program_init_serial(vm, error) : status;
     status = status == AVPS_OK ? devices_open(vm, error) : status;
@@ -323,6 +395,8 @@ static bool program_end(struct program *program, bool started)
     }
     avps_posix_stats_close(program->stats);
     is_well = devices_free(vm) && is_well;
+    host_platform_free(vm->platform);
+    vm->platform = NULL;
     serial_free(&vm->serial);
     vm_free(vm);
     avps_posix_signals_free(&program->signals);
@@ -379,6 +453,7 @@ static int program_live(struct program *program, char *const *arguments, size_t 
     program_defaults(program, &command);
     const enum command_result result = command_read(&command, arguments, count);
     const char *complaint = options_complaint(&vm->options);
+    complaint = complaint != NULL ? complaint : platform_complaint(vm, &command);
     if (result != COMMAND_RUN || complaint != NULL) {
         const bool done = result == COMMAND_DONE;
 

@@ -15,6 +15,7 @@
 #include "bus.h"
 #include "devices.h"
 #include "host.h"
+#include "platform.h"
 #include "serial.h"
 #include "vcpu.h"
 
@@ -40,7 +41,10 @@ struct vm_options {
     const char *save;    /* where SIGUSR1 saves the machine */
     const char *restore; /* where it begins from */
     const char *transport;
-    const char *stats; /* socket of counters, or NULL */
+    const char *stats;    /* socket of counters, or NULL */
+    const char *platform; /* file that says what the guest has, or NULL */
+    const char *guest;    /* of it */
+    struct option_list connections;
     uint64_t memory;
     uint32_t cpus;
     bool threads;
@@ -49,6 +53,7 @@ struct vm_options {
 
 struct vm {
     struct vm_options options;
+    struct host_platform *platform; /* NULL: the options say all */
     struct host host;
     struct avps_posix_loop loop; /* of the main thread: serial console, devices without a thread */
     int kvm_fd;

@@ -4,7 +4,7 @@
 # Debian's Linux again. Both boot the same kernel and initramfs; the outer one has avps-kvm beside it.
 
 PORT_ABOUT='devices by libavps in a virtual machine monitor on KVM, all of it emulated'
-PORT_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build)
+PORT_PACKAGES=(qemu-system-arm device-tree-compiler gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build)
 
 KVM_MIB=1024
 KVM_SECONDS=400 # no boot takes this long: something hangs
@@ -36,6 +36,8 @@ build_outer_initramfs() {
     cp "$GUEST_KERNEL" "$tree/kvm/kernel"
     cp "$INITRAMFS" "$tree/kvm/initramfs.gz"
     cp "$BUILD/vmm/examples/kvm-vmm/avps-kvm" "$tree/kvm/"
+    dtc -q -O dtb -o "$tree/kvm/cockpit.dtb" "$HERE/platforms/cockpit.dts" >>"$LOG" 2>&1 ||
+        die "the platform file does not compile, see $LOG"
     cp "$INITRAMFS" "$OUTER_INITRAMFS"
     truncate -s %4 "$OUTER_INITRAMFS"
     (cd "$tree" && find . | sort | cpio -o -H newc -R 0:0 --quiet) >>"$OUTER_INITRAMFS"
@@ -81,6 +83,8 @@ port_boot() {
             boot_row "$transport" "$ring" "$BUILD/console-$transport-$ring.log" &
         done
     done
+    wait_for_cpu
+    boot_row mmio cockpit "$BUILD/console-cockpit.log" avps.guests=cockpit &
     wait
 }
 
@@ -103,7 +107,14 @@ queue_sum() {
         awk '{ sum += $1 } END { print sum + 0 }'
 }
 
+# Names in the report: by kind, or those of the cockpit.
 device_name() {
+    case $log in
+    *cockpit*)
+        case $1 in disk) echo data ;; network) echo cabin ;; console) echo terminal ;; *) echo "$1" ;; esac
+        return
+        ;;
+    esac
     case $1 in disk) echo blk ;; network) echo net ;; console) echo console ;; entropy) echo rng ;; esac
 }
 
@@ -142,6 +153,19 @@ table_saved() {
     [ "$result" = ok ]
 }
 
+# The cluster of the cockpit, alone: its devices are called as the platform file calls them.
+table_cockpit() {
+    local log=$BUILD/console-cockpit.log device workload result millis
+    IFS='|' read -r _ _ workload result millis \
+        < <(said "$log" ROW contract | grep . || echo '-|-|did not get that far|FAIL|0')
+    row cluster mmio packed 'platform file' "$workload" "$result" "$(seconds "$millis")"
+    [ "$result" = ok ] || BAD=$((BAD + 1))
+    for device in "${DEVICES[@]}"; do
+        count_bad table_device "$log" mmio packed "$device"
+    done
+    count_bad table_power_off "$log" mmio packed
+}
+
 port_table() {
     local transport ring device log
     for transport in $TRANSPORTS; do
@@ -155,6 +179,7 @@ port_table() {
             count_bad table_saved "$log" "$transport" "$ring"
         done
     done
+    table_cockpit
 }
 
 port_shell() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The machine that avps-kvm runs on, itself emulated: the other ends of the guest's devices, then the
 # guest, and once more one that is saved to a file and goes on from it. Said by the kernel's arguments:
-# avps.transport, avps.ring, avps.guests (a list of test, saved, shell), avps.cpus, avps.options (of
+# avps.transport, avps.ring, avps.guests (a list of test, saved, cockpit, shell), avps.cpus, avps.options (of
 # avps-kvm) and avps.append (to the guest's kernel), with commas for spaces.
 
 KVM=/kvm
@@ -52,6 +52,21 @@ guest_test() {
     network_address &
     consolepeer "$WORK/port" "$WORK/port.1" &
     vmm_boot avps.mode=test
+}
+
+# The cluster of the cockpit: what it has says the platform file; what is behind its resources is said
+# here.
+guest_cockpit() {
+    truncate -s 8M "$WORK/maps.img"
+    network_address &
+    consolepeer "$WORK/port" "$WORK/port.1" &
+    "$KVM/avps-kvm" --platform "$KVM/cockpit.dtb" --guest cluster --no-reboot \
+        --connect "cluster-terminal=unix=$WORK/port" --connect "cluster-data=file=$WORK/disk.img" \
+        --connect "maps=file=$WORK/maps.img" --connect gateway=tap=avps0 \
+        --kernel "$KVM/kernel" --initrd "$KVM/initramfs.gz" \
+        --append "console=$SERIAL quiet loglevel=4 panic=-1 random.trust_bootloader=off \
+avps.console=$SERIAL avps.bad_spot=no avps.mode=test avps.guest=cluster \
+avps.tests=contract,disk,network,console,entropy"
 }
 
 guest_shell() {
