@@ -66,7 +66,7 @@ guest_cockpit() {
         --kernel "$KVM/kernel" --initrd "$KVM/initramfs.gz" \
         --append "console=$SERIAL quiet loglevel=4 panic=-1 random.trust_bootloader=off \
 avps.console=$SERIAL avps.bad_spot=no avps.mode=test avps.guest=cluster \
-avps.tests=contract,disk,network,console,entropy"
+avps.tests=contract,network,console"
 }
 
 guest_shell() {
