@@ -60,15 +60,14 @@ boot_outer() {
         -append "console=ttyAMA0 avps.console=ttyAMA0 quiet loglevel=4 panic=-1 avps.mode=kvm $args"
 }
 
-# boot_row TRANSPORT RING LOG [ARGUMENT...]: one that ends by itself.
-boot_row() {
-    local transport=$1 ring=$2 log=$3
-    shift 3
+# boot_log LABEL LOG ARGUMENT...: one that ends by itself.
+boot_log() {
+    local label=$1 log=$2
+    shift 2
     : >"$log"
     SERIAL=stdio
-    boot_outer "avps.transport=$transport avps.ring=$ring avps.guests=test,saved $PCI_ARGUMENT $*" \
-        timeout --kill-after=5 "$KVM_SECONDS" </dev/null 2>&1 |
-        follow "$log" "$(printf '%-11s' "$transport $ring")"
+    boot_outer "$PCI_ARGUMENT $*" timeout --kill-after=5 "$KVM_SECONDS" </dev/null 2>&1 |
+        follow "$log" "$(printf '%-11s' "$label")"
 }
 
 PCI_ARGUMENT=
@@ -80,11 +79,12 @@ port_boot() {
     for transport in $TRANSPORTS; do
         for ring in $RINGS; do
             wait_for_cpu
-            boot_row "$transport" "$ring" "$BUILD/console-$transport-$ring.log" &
+            boot_log "$transport $ring" "$BUILD/console-$transport-$ring.log" \
+                "avps.transport=$transport avps.ring=$ring avps.guests=test,saved" &
         done
     done
     wait_for_cpu
-    boot_row mmio cockpit "$BUILD/console-cockpit.log" avps.guests=cockpit &
+    boot_log cockpit "$BUILD/console-cockpit.log" avps.guests=cockpit &
     wait
 }
 
