@@ -9,14 +9,17 @@ PORT_ABOUT='devices by libavps in a hypervisor in HS mode (RISC-V)'
 PORT_PACKAGES=(qemu-system-misc opensbi gcc-riscv64-linux-gnu cmake ninja-build)
 
 MACHINE_MIB=128
-BOOT_SECONDS=60 # no boot takes this long: something hangs
+BOOT_SECONDS=30 # no boot takes this long: something hangs
 TYPED='star comedy by democrats, 0123456789 and so on, for more than one buffer'
 TYPED_BACK='reffub eno naht erom rof ,no os dna 9876543210 ,starcomed yb ydemoc rats'
 
+# boot_riscv PROGRAM [TIMEOUT-COMMAND...]
 boot_riscv() {
+    local program=$1
+    shift
     "$@" qemu-system-riscv64 -M virt -cpu rv64,h=true -m "$MACHINE_MIB" -smp 1 \
         -nodefaults -display none -serial "$SERIAL" -no-reboot \
-        -kernel "$BUILD/hypervisor/hypervisor.elf"
+        -kernel "$BUILD/hypervisor/$program.elf"
 }
 
 port_prepare() {
@@ -27,16 +30,15 @@ port_prepare() {
         rm -rf "$BUILD/hypervisor"
     cmake -S "$source" -B "$BUILD/hypervisor" -G Ninja -DCMAKE_BUILD_TYPE=Release \
         --toolchain "$ROOT/cmake/toolchains/riscv64-freestanding.cmake" >>"$LOG" 2>&1 &&
-        cmake --build "$BUILD/hypervisor" --target hypervisor --parallel "$(nproc)" >>"$LOG" 2>&1 ||
+        cmake --build "$BUILD/hypervisor" --target hypervisor conformance --parallel "$(nproc)" >>"$LOG" 2>&1 ||
         die "the hypervisor does not build, see $LOG"
 }
 
-# expect LOG COUNT PATTERN: until there are so many such lines. @return 1: the machine is gone.
+# expect LOG COUNT PATTERN: until there are so many such lines. @return 1: the machine is gone, or
+# will be, as $BOOT_END is over.
 expect() {
-    local tries=$((BOOT_SECONDS * 20))
     until [ "$(grep -c "$3" "$1")" -ge "$2" ]; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] && ! grep -q 'report end guest=' "$1" || return 1
+        [ $SECONDS -lt "$BOOT_END" ] && ! grep -q 'report end guest=' "$1" || return 1
         sleep 0.05
     done
 }
@@ -59,20 +61,29 @@ type_tests() {
 run_riscv() {
     local log=$BUILD/console-$1.log
     : >"$log"
-    SERIAL=stdio
+    SERIAL=stdio BOOT_END=$((SECONDS + BOOT_SECONDS))
     if [ "$1" = tests ]; then
         type_tests "$log"
     else
         expect "$log" 1 'try help' && echo "$1"
-    fi | boot_riscv timeout --kill-after=5 "$BOOT_SECONDS" 2>&1 | follow "$log" "$1"
+    fi | boot_riscv hypervisor timeout --kill-after=5 "$BOOT_SECONDS" 2>&1 | follow "$log" "$1"
+}
+
+# The suite for ports in the hypervisor's place.
+run_conformance() {
+    local log=$BUILD/console-conformance.log
+    : >"$log"
+    SERIAL=stdio
+    boot_riscv conformance timeout --kill-after=5 120 </dev/null 2>&1 | follow "$log" conformance
 }
 
 port_boot() {
     [ "$TRANSPORTS" != pci ] || die "the RISC-V port has virtio-mmio only"
-    progress "booting three times: tests with ${RINGS/ / and } rings, and twice a guest to be stopped"
+    progress "booting four times: tests with ${RINGS/ / and } rings, twice a guest to be stopped, port conformance"
     run_riscv tests
     run_riscv crash
     run_riscv vanish
+    run_conformance
 }
 
 # The rows that the guest printed in its test of ring format $2.
@@ -142,9 +153,21 @@ riscv_end() {
 riscv_stopped() {
     local log=$BUILD/console-$1.log report result=ok
     report=$(sed -n 's/^hyp: guest crashed: //p' "$log")
+    # shellcheck disable=SC2053 # a pattern
     [ "$(guest_end "$log")" = crash ] && [[ $report == $2 ]] || result=FAIL
     row guest - - - "$3: stopped" $result -
     table_note hypervisor "${report:-no report}"
+    [ $result = ok ]
+}
+
+# No promise of a port may be broken.
+riscv_conforms() {
+    local log=$BUILD/console-conformance.log report result=ok
+    report=$(sed -n 's/^# .*: \([0-9]* passed, [0-9]* failed, [0-9]* skipped\)$/\1/p' "$log")
+    [[ $report == *' 0 failed,'* ]] && [ "$(guest_end "$log")" = conforms ] || result=FAIL
+    row port - - - 'conformance suite, accesses by a guest' $result -
+    table_note promises "${report:-no report}"
+    [ $result = ok ] || table_note 'not good' "$(grep -A 1 '^not ok' "$log" | head -n 2)"
     [ $result = ok ]
 }
 
@@ -161,10 +184,11 @@ port_table() {
     count_bad riscv_end "$log"
     count_bad riscv_stopped crash '*gpa=0x000000000c000000*' 'stores to an address where nothing is'
     count_bad riscv_stopped vanish '*cannot be read*' 'touches a device by an instruction that is gone'
+    count_bad riscv_conforms
 }
 
 port_shell() {
     echo "The guest's monitor on virtio-console. 'off' ends it; so does Ctrl-A X."
     SERIAL=mon:stdio
-    boot_riscv
+    boot_riscv hypervisor
 }

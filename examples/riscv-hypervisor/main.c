@@ -6,29 +6,12 @@
 #include "devices.h"
 #include "guest.h"
 #include "guest_map.h"
-#include "sbi.h"
 #include "stage2.h"
 #include "uart.h"
-
-#define MAIN_ILLEGAL 2U
 
 extern uint8_t hyp_guest_ram[];
 
 _Noreturn void hyp_main(void);
-_Noreturn void hyp_fault(uint64_t cause, uint64_t pc, uint64_t value);
-
-_Noreturn void hyp_fault(uint64_t cause, uint64_t pc, uint64_t value)
-{
-    uart_begin("fault in the hypervisor");
-    uart_text(cause == MAIN_ILLEGAL ? " (a CPU without the H extension?)" : "");
-    uart_field_hex("cause", cause);
-    uart_field_hex("pc", pc);
-    uart_field_hex("value", value);
-    uart_end();
-    sbi_reset(SBI_SHUTDOWN);
-    for (;;) {
-    }
-}
 
 _Noreturn void hyp_main(void)
 {

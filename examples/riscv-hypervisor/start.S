@@ -67,11 +67,3 @@ hyp_own:
     csrr    a1, sepc
     csrr    a2, stval
     j       hyp_fault
-
-    .section .rodata.guest, "a"
-    .globl guest_image
-    .globl guest_image_end
-    .balign 8
-guest_image:
-    .incbin GUEST_IMAGE
-guest_image_end:
