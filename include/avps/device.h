@@ -116,10 +116,11 @@ struct avps_queue_regs {
     avps_gpa driver;   /**< Driver area. */
     avps_gpa device;   /**< Device area. */
     bool resetting;    /**< A queue reset waits for requests in flight. */
+    bool starting;     /**< Enabled by the driver; its areas cannot be reached yet. */
     bool stopping;     /**< A stop waits for them. */
     bool stopped;      /**< Stopped at `stop_idx`, with what belongs to the queue kept. */
     bool stop_wrap;    /**< Packed: wrap counter there. */
-    uint16_t stop_idx; /**< Available index or position there. */
+    uint16_t stop_idx; /**< Available index or position there, or where it is to start. */
 };
 
 /** An asynchronous request: a chain that the device keeps. Private; the storage is the caller's. */
@@ -153,7 +154,8 @@ struct avps_queue {
 
 /** What is common in every device's configuration. Copied at init; pointers are borrowed. */
 struct avps_device_config {
-    const struct avps_mem *mem;    /**< Required: an initialised handle, copied. */
+    const struct avps_mem *mem;    /**< Required: an initialised handle, copied. That of a bounce
+                                        window or an IOTLB needs `access_platform`. */
     const struct avps_port *port;  /**< NULL: no events, no clock. Copied. */
     struct avps_queue *queues;     /**< Required: storage for `queue_count` queues, and one more
                                         behind them with `admin`. */
@@ -209,7 +211,8 @@ enum avps_poll_result {
     AVPS_POLL_IDLE,   /**< Nothing to do until a kick or a wake. */
     AVPS_POLL_MORE,   /**< The budget ran out: call again. */
     AVPS_POLL_PENDING /**< Requests are in flight in a back end, and a wake will come; or your memory
-                           ops answered AVPS_AGAIN or AVPS_E_IO: poll again when they can do more. */
+                           ops answered AVPS_AGAIN or AVPS_E_IO, for a chain or for the areas of a
+                           queue that was enabled: poll again when they can do more. */
 };
 
 /** A doorbell rang. O(1), lock-free, calls nothing: any context, any CPU, also an interrupt.

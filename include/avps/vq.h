@@ -155,7 +155,8 @@ void avps_chain_init(struct avps_chain *chain, struct avps_seg *segs, uint32_t c
 /** Activate a queue. Checks size, alignment (drv.split-1.1, drv.packed-1.1), overlap, and that
  *  each area lies in one piece of guest memory.
  *  @return AVPS_OK; AVPS_E_GUEST_SIZE, AVPS_E_GUEST_DESC (alignment, overlap), AVPS_E_GUEST_ADDR or
- *  AVPS_E_GUEST_ACCESS; AVPS_E_IO or AVPS_AGAIN from the port. Not OK: the queue is not live. */
+ *  AVPS_E_GUEST_ACCESS; AVPS_E_IO or AVPS_AGAIN from the port; AVPS_E_UNSUPPORTED for a packed ring in
+ *  cached memory (avps_mem_ops.rings_uncached). Not OK: the queue is not live. */
 AVPS_NODISCARD enum avps_status avps_vq_enable(struct avps_vq *vq, struct avps_mem *mem,
                                                const struct avps_vq_config *config);
 

@@ -3,6 +3,7 @@
  * -> queue registers -> small queries. The queue loop is in device_queue.c, saved state in
  * device_state.c. */
 #include "devices/device_internal.h"
+#include "virtqueue/vq_internal.h"
 
 void avps_device_event(const struct avps_device *dev, enum avps_event code, uint64_t a, uint64_t b)
 {
@@ -91,6 +92,9 @@ static void device_offer(struct avps_device *dev, const struct avps_device_confi
     if (!config->order_platform) {
         avps_features_remove(&dev->offered, AVPS_F_ORDER_PLATFORM);
     }
+    if (avps_mem_caches_rings(&dev->mem)) {
+        avps_features_remove(&dev->offered, AVPS_F_RING_PACKED); /* mem.h: rings_uncached */
+    }
     dev->withheld = config->withhold;
     for (size_t i = 0; i < AVPS_COUNT_OF(dev->offered.word); i++) {
         dev->offered.word[i] &= ~dev->withheld.word[i];
@@ -152,7 +156,8 @@ static bool device_mem_is_valid(const struct avps_mem *mem)
 
 static bool device_config_is_valid(const struct avps_device_config *config)
 {
-    return device_mem_is_valid(config->mem) && config->queues != NULL &&
+    return device_mem_is_valid(config->mem) &&
+           (!config->mem->platform || config->access_platform) && config->queues != NULL &&
            config->queue_count != 0U && config->queue_count != UINT16_MAX &&
            (config->admin == NULL || config->admin->ops != NULL) && config->queue_size_max >= 2U &&
            config->queue_size_max <= AVPS_QUEUE_SIZE_MAX &&
@@ -590,7 +595,7 @@ struct avps_queue *avps_device_queue(struct avps_device *dev, uint32_t queue)
 /* I14: registers of an enabled queue are frozen. */
 bool avps_device_queue_is_open(const struct avps_device *dev, const struct avps_queue *queue)
 {
-    return !queue->vq.live && !queue->regs.resetting && !dev->resetting;
+    return !avps_queue_is_enabled(queue) && !queue->regs.resetting && !dev->resetting;
 }
 
 struct avps_vq_config avps_device_queue_config(const struct avps_device *dev,
@@ -631,6 +636,9 @@ enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index
     if (status == AVPS_OK) {
         status = avps_vq_enable(&queue->vq, &queue->mem, config);
     }
+    if (status == AVPS_AGAIN) {
+        return status;
+    }
     if (status != AVPS_OK) {
         device_count_fault(dev, status);
         avps_device_event(dev, AVPS_EVENT_QUEUE_REFUSED, index, (uint64_t)(-(int64_t)status));
@@ -643,6 +651,44 @@ enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index
     return AVPS_OK;
 }
 
+enum avps_status avps_device_begin_queue(struct avps_device *dev, uint16_t index,
+                                         const struct avps_vq_config *config)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    const enum avps_status status = avps_device_start_queue(dev, index, config);
+
+    queue->regs.starting = status == AVPS_AGAIN;
+    if (queue->regs.starting) {
+        queue->regs.stop_idx = config->avail_start;
+        queue->regs.stop_wrap = config->avail_wrap;
+        avps_device_retry(dev, index);
+    }
+    return status;
+}
+
+/* The driver was told that the queue is enabled: what turns out wrong now is a fault. */
+void avps_device_retry_start(struct avps_device *dev, uint16_t index)
+{
+    struct avps_queue *queue = &dev->queues[index];
+    struct avps_vq_config config = avps_device_queue_config(dev, &queue->regs);
+
+    config.avail_start = queue->regs.stop_idx;
+    config.avail_wrap = queue->regs.stop_wrap;
+    config.used_start = config.avail_start;
+    config.used_wrap = config.avail_wrap;
+    const enum avps_status status = avps_device_start_queue(dev, index, &config);
+
+    if (status == AVPS_AGAIN || status == AVPS_E_IO) {
+        queue->counters.port_errors += status == AVPS_E_IO ? 1U : 0U;
+        atomic_store_explicit(&queue->kicked, true, memory_order_release);
+        return;
+    }
+    queue->regs.starting = false;
+    if (status != AVPS_OK) {
+        avps_device_fault(dev, status);
+    }
+}
+
 /* [core-6.1] The register file is read now, checked, and copied. */
 void avps_device_enable_queue(struct avps_device *dev, uint16_t index)
 {
@@ -650,7 +696,7 @@ void avps_device_enable_queue(struct avps_device *dev, uint16_t index)
 
     if (avps_device_queue_is_open(dev, queue) && (dev->status & VIRTIO_STATUS_FEATURES_OK) != 0U) {
         const struct avps_vq_config config = avps_device_queue_config(dev, &queue->regs);
-        (void)avps_device_start_queue(dev, index, &config);
+        (void)avps_device_begin_queue(dev, index, &config);
     }
 }
 
@@ -660,12 +706,13 @@ void avps_device_disable_queue(struct avps_device *dev, uint16_t index)
     struct avps_queue *queue = &dev->queues[index];
     const struct avps_queue_regs regs = queue->regs;
 
-    if (!queue->vq.live || regs.resetting || dev->resetting) {
+    if (!avps_queue_is_enabled(queue) || regs.resetting || dev->resetting) {
         return;
     }
     avps_device_reset_queue(dev, index);
     if (!queue->regs.resetting) {
         queue->regs = regs;
+        queue->regs.starting = false;
     }
 }
 
@@ -713,7 +760,7 @@ enum avps_status avps_device_set_mem(struct avps_device *dev, const struct avps_
         return AVPS_E_PARAM;
     }
     for (uint16_t i = 0; i < dev->queue_count; i++) {
-        if (dev->queues[i].vq.live) {
+        if (avps_queue_is_enabled(&dev->queues[i])) {
             return AVPS_E_STATE;
         }
     }

@@ -355,12 +355,27 @@ void avps_device_config_write(struct avps_device *dev, uint32_t off, const uint8
   @ ensures queue < dev->queue_count ==> \result == dev->queues + queue && \valid_read(\result);
   @ ensures queue >= dev->queue_count ==> \result == \null; */
 struct avps_queue *avps_device_queue(struct avps_device *dev, uint32_t queue);
+/* Whether the driver has enabled it. */
+/*@ requires \valid_read(queue);
+  @ assigns \nothing;
+  @ ensures \result != 0 <==> queue->vq.live || queue->regs.starting; */
+static inline bool avps_queue_is_enabled(const struct avps_queue *queue)
+{
+    return queue->vq.live || queue->regs.starting;
+}
+
 /* Whether the driver may write its registers now. */
 /*@ requires \valid_read(dev) && \valid_read(queue);
   @ assigns \nothing;
-  @ ensures \result != 0 <==> !queue->vq.live && !queue->regs.resetting && !dev->resetting; */
+  @ ensures \result != 0 <==> !queue->vq.live && !queue->regs.starting &&
+  @   !queue->regs.resetting && !dev->resetting; */
 bool avps_device_queue_is_open(const struct avps_device *dev, const struct avps_queue *queue);
 void avps_device_enable_queue(struct avps_device *dev, uint16_t index);
+/* Start a queue, or remember to when its areas cannot be reached yet (AVPS_AGAIN from the port). */
+enum avps_status avps_device_begin_queue(struct avps_device *dev, uint16_t index,
+                                         const struct avps_vq_config *config);
+/* Try again; called by polls as long as regs.starting. */
+void avps_device_retry_start(struct avps_device *dev, uint16_t index);
 /* Stop a queue (QueueReady 0) or reset it (QueueReset 1). */
 void avps_device_disable_queue(struct avps_device *dev, uint16_t index);
 void avps_device_reset_queue(struct avps_device *dev, uint16_t index);

@@ -543,6 +543,9 @@ static bool queue_poll(struct avps_device *dev, uint16_t index, uint32_t *budget
     if (!kicked && !dev->polled) {
         return false;
     }
+    if (AVPS_UNLIKELY(queue->regs.starting)) {
+        avps_device_retry_start(dev, index);
+    }
     const bool live = avps_device_queue_is_live(dev, index);
     if (kicked) {
         queue_count_kicks(dev, queue, live);

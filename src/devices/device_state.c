@@ -45,9 +45,13 @@ static void state_put_queue(struct avps_state *state, const struct avps_queue *q
     avps_state_put_int(state, queue->regs.desc, 8);
     avps_state_put_int(state, queue->regs.driver, 8);
     avps_state_put_int(state, queue->regs.device, 8);
-    avps_state_put_int(state, queue->vq.live ? 1U : 0U, 1);
-    avps_state_put_int(state, queue->vq.live ? queue->vq.avail_idx : 0U, 2);
-    avps_state_put_int(state, queue->vq.live && queue->vq.avail_wrap ? 1U : 0U, 1);
+    const bool enabled = avps_queue_is_enabled(queue);
+    const uint16_t idx = queue->vq.live ? queue->vq.avail_idx : queue->regs.stop_idx;
+    const bool wrap = queue->vq.live ? queue->vq.avail_wrap : queue->regs.stop_wrap;
+
+    avps_state_put_int(state, enabled ? 1U : 0U, 1);
+    avps_state_put_int(state, enabled ? idx : 0U, 2);
+    avps_state_put_int(state, enabled && wrap ? 1U : 0U, 1);
 }
 
 enum avps_status avps_save(struct avps_device *dev, void *buffer, size_t size, size_t *used)
@@ -172,7 +176,9 @@ static void state_get_queue(struct avps_device *dev, uint16_t index, struct avps
     config.used_start = position;
     config.avail_wrap = wrap;
     config.used_wrap = wrap;
-    state_check(state, avps_device_start_queue(dev, index, &config) == AVPS_OK);
+    const enum avps_status status = avps_device_begin_queue(dev, index, &config);
+
+    state_check(state, status == AVPS_OK || status == AVPS_AGAIN);
 }
 
 static void state_load(struct avps_device *dev, struct avps_state *state)

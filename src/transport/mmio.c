@@ -122,7 +122,8 @@ static uint32_t mmio_read_queue(const struct avps_mmio *mmio, uint32_t offset)
     case MMIO_QUEUE_SIZE_MAX:
         return mmio->device->queue_size_max;
     case MMIO_QUEUE_READY:
-        return queue->vq.live ? 1U : 0U; /* until the last request is back [mmio-1.7] */
+        return avps_queue_is_enabled(queue) ? 1U
+                                            : 0U; /* until the last request is back [mmio-1.7] */
     case MMIO_QUEUE_RESET:
         return queue->regs.resetting ? 1U : 0U; /* [mmio-1.8] [mmio-1.9] [mmio-1.11] */
     default:

@@ -121,7 +121,7 @@ static uint32_t common_read_queue(const struct avps_pci *pci, uint32_t offset)
     case COMMON_QUEUE_MSIX_VECTOR:
         return atomic_load(&queue->vector); /* [pci-12.6] */
     case COMMON_QUEUE_ENABLE:
-        return queue->vq.live ? 1U : 0U; /* [pci-5.8] [pci-5.13] */
+        return avps_queue_is_enabled(queue) ? 1U : 0U; /* [pci-5.8] [pci-5.13] */
     case COMMON_QUEUE_NOTIFY_OFF:
         return pci->queue_select;
     case COMMON_QUEUE_NOTIF_CONFIG_DATA:

@@ -10,10 +10,16 @@ static bool mem_region_is_valid(const struct avps_mem_region *region)
            (region->access & ~(uint32_t)AVPS_ACCESS_RW) == 0U;
 }
 
+static bool mem_hooks_are_valid(const struct avps_mem_ops *ops)
+{
+    return ops == NULL || !ops->rings_uncached || ops->pin != NULL;
+}
+
 enum avps_status avps_mem_init_regions(struct avps_mem *mem, const struct avps_mem_region *regions,
                                        uint32_t count, const struct avps_mem_ops *ops, void *ctx)
 {
-    if (mem == NULL || regions == NULL || count == 0U || count > 0x80000000U) {
+    if (mem == NULL || regions == NULL || count == 0U || count > 0x80000000U ||
+        !mem_hooks_are_valid(ops)) {
         return AVPS_E_PARAM;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -34,15 +40,29 @@ enum avps_status avps_mem_init_ops(struct avps_mem *mem, const struct avps_mem_o
     if (mem == NULL || ops == NULL) {
         return AVPS_E_PARAM;
     }
-    const bool maps =
-        ops->map != NULL && ops->unmap != NULL && ops->pin != NULL && ops->read != NULL;
+    const bool maps = ops->map != NULL && ops->unmap != NULL && ops->pin != NULL;
     const bool copies = ops->read != NULL && ops->write != NULL;
 
-    if (ops->translate == NULL && !maps && !copies) {
+    if ((ops->translate == NULL && !maps && !copies) || !mem_hooks_are_valid(ops)) {
         return AVPS_E_PARAM;
     }
     *mem = (struct avps_mem){.ops = ops, .ctx = ctx};
     return AVPS_OK;
+}
+
+enum avps_status avps_mem_init_window(struct avps_mem *mem, const struct avps_mem_region *window,
+                                      const struct avps_mem_ops *ops, void *ctx)
+{
+    if (window == NULL || window->gpa % AVPS_MEM_WINDOW_ALIGN != 0U ||
+        window->size % AVPS_MEM_WINDOW_ALIGN != 0U || window->access != AVPS_ACCESS_RW) {
+        return AVPS_E_PARAM;
+    }
+    const enum avps_status status = avps_mem_init_regions(mem, window, 1, ops, ctx);
+
+    if (status == AVPS_OK) {
+        mem->platform = true;
+    }
+    return status;
 }
 
 /* ---- which contract is in force ---- */
@@ -55,10 +75,35 @@ static bool mem_can_translate(const struct avps_mem *mem)
     return mem->region_count != 0U || mem->ops->translate != NULL;
 }
 
+/* Under translate, map says which segments are in use. */
 static bool mem_must_map(const struct avps_mem *mem)
 {
-    return !mem_can_translate(mem) && mem->ops->map != NULL && mem->ops->unmap != NULL &&
-           mem->ops->pin != NULL;
+    return mem->region_count == 0U && mem->ops->map != NULL && mem->ops->unmap != NULL &&
+           (mem->ops->translate != NULL || mem->ops->pin != NULL);
+}
+
+static bool mem_is_cached(const struct avps_mem *mem)
+{
+    return mem->ops != NULL && (mem->ops->cache_clean != NULL || mem->ops->cache_inval != NULL);
+}
+
+bool avps_mem_caches_rings(const struct avps_mem *mem)
+{
+    return mem_is_cached(mem) && !mem->ops->rings_uncached;
+}
+
+static void mem_inval(const struct avps_mem *mem, const uint8_t *ptr, size_t len)
+{
+    if (mem->ops != NULL && mem->ops->cache_inval != NULL) {
+        mem->ops->cache_inval(mem->ctx, ptr, len);
+    }
+}
+
+static void mem_clean(const struct avps_mem *mem, const uint8_t *ptr, size_t len)
+{
+    if (mem->ops != NULL && mem->ops->cache_clean != NULL) {
+        mem->ops->cache_clean(mem->ctx, ptr, len);
+    }
 }
 
 /* ---- translation ---- */
@@ -230,18 +275,30 @@ enum avps_status avps_mem_add_range(struct avps_chain *chain, struct avps_mem *m
     return AVPS_OK;
 }
 
-static void mem_inval_readable(const struct avps_chain *chain)
+/* Also what the device writes: a line that it writes only a part of goes back as a whole. */
+static void mem_inval_chain(const struct avps_chain *chain)
+{
+    const uint32_t count = chain->readable_segs + chain->writable_segs;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (chain->segs[i].ptr != NULL) {
+            mem_inval(chain->mem, chain->segs[i].ptr, chain->segs[i].len);
+        }
+    }
+}
+
+/* A port that left a pointer out is not believed the others either. */
+static enum avps_status mem_check_map(const struct avps_chain *chain, uint32_t count)
 {
     const struct avps_mem *mem = chain->mem;
 
-    if (mem->ops->cache_inval == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < chain->readable_segs; i++) {
-        if (chain->segs[i].ptr != NULL) {
-            mem->ops->cache_inval(mem->ctx, chain->segs[i].ptr, chain->segs[i].len);
+    for (uint32_t i = 0; i < count; i++) {
+        if (chain->segs[i].ptr == NULL) {
+            mem->ops->unmap(mem->ctx, chain->map_handle, chain->segs, count);
+            return AVPS_E_IO;
         }
     }
+    return AVPS_OK;
 }
 
 /* The walk is over: map the chain in one call where the contract says so. mem->ops is not NULL. */
@@ -251,14 +308,19 @@ enum avps_status avps_mem_map_chain(struct avps_chain *chain)
     const uint32_t count = chain->readable_segs + chain->writable_segs;
 
     if (mem_must_map(mem) && count != 0U) {
-        const enum avps_status status =
+        enum avps_status status =
             mem->ops->map(mem->ctx, chain->segs, count, chain->readable_segs, &chain->map_handle);
+        if (status == AVPS_OK) {
+            status = mem_check_map(chain, count);
+        }
         if (status != AVPS_OK) {
             return status;
         }
         chain->mapped = true;
     }
-    mem_inval_readable(chain);
+    if (mem->ops->cache_inval != NULL) {
+        mem_inval_chain(chain);
+    }
     return AVPS_OK;
 }
 
@@ -307,17 +369,41 @@ static enum avps_status mem_copy(struct avps_mem *mem, avps_gpa gpa, uint8_t *ds
         if (status != AVPS_OK) {
             return status;
         }
+        mem_inval(mem, ptr, (size_t)piece);
         if (dst != NULL) {
             avps_arch_copy_in(dst, ptr, (size_t)piece);
             dst += piece;
         } else {
             (void)memcpy(ptr, src, (size_t)piece);
+            mem_clean(mem, ptr, (size_t)piece);
             src += piece;
         }
         gpa += piece;
         len -= (size_t)piece;
     }
     return AVPS_OK;
+}
+
+/* Where nothing can be read without being mapped. */
+static enum avps_status mem_read_pinned(const struct avps_mem *mem, avps_gpa gpa, uint8_t *dst,
+                                        size_t len)
+{
+    uint8_t *ptr = NULL;
+    enum avps_status status = mem->ops->pin(mem->ctx, gpa, len, AVPS_ACCESS_READ, &ptr);
+
+    if (status != AVPS_OK) {
+        return status;
+    }
+    if (ptr == NULL) {
+        status = AVPS_E_IO;
+    } else {
+        mem_inval(mem, ptr, len);
+        avps_arch_copy_in(dst, ptr, len);
+    }
+    if (mem->ops->unpin != NULL) {
+        mem->ops->unpin(mem->ctx, gpa, len, ptr);
+    }
+    return status;
 }
 
 enum avps_status avps_mem_read(struct avps_mem *mem, avps_gpa gpa, void *dst, size_t len)
@@ -334,7 +420,8 @@ enum avps_status avps_mem_read(struct avps_mem *mem, avps_gpa gpa, void *dst, si
     if (mem_can_translate(mem)) {
         return mem_copy(mem, gpa, dst, NULL, len);
     }
-    return mem->ops->read != NULL ? mem->ops->read(mem->ctx, gpa, dst, len) : AVPS_E_UNSUPPORTED;
+    return mem->ops->read != NULL ? mem->ops->read(mem->ctx, gpa, dst, len)
+                                  : mem_read_pinned(mem, gpa, dst, len);
 }
 
 enum avps_status avps_mem_write(struct avps_mem *mem, avps_gpa gpa, const void *src, size_t len)
@@ -363,10 +450,29 @@ enum avps_status avps_mem_write(struct avps_mem *mem, avps_gpa gpa, const void *
 
 /* ---- ring areas ---- */
 
-static bool mem_has_hooks(const struct avps_mem *mem)
+/* Whether an area is reached through the host's cache, which is not the guest's. */
+static bool area_is_cached(const struct avps_mem *mem, const struct avps_ring_area *area)
 {
-    return mem->ops != NULL && (mem->ops->dirty != NULL || mem->ops->cache_clean != NULL ||
-                                mem->ops->cache_inval != NULL);
+    return mem_is_cached(mem) && !(mem->ops->rings_uncached && area->pinned);
+}
+
+/* Every access goes to memory and nowhere else. */
+static bool area_is_plain(const struct avps_mem *mem, const struct avps_ring_area *area,
+                          uint32_t align)
+{
+    return area->ptr != NULL && !area_is_cached(mem, area) &&
+           (mem->ops == NULL || mem->ops->dirty == NULL) &&
+           ((uintptr_t)area->ptr & (align - 1U)) == 0U;
+}
+
+static enum avps_status area_pin(const struct avps_mem *mem, struct avps_ring_area *area,
+                                 enum avps_access access)
+{
+    const enum avps_status status =
+        mem->ops->pin(mem->ctx, area->gpa, area->len, access, &area->ptr);
+
+    area->pinned = status == AVPS_OK;
+    return status == AVPS_OK && area->ptr == NULL ? AVPS_E_IO : status;
 }
 
 static enum avps_status ring_locate(struct avps_mem *mem, struct avps_ring_area *area,
@@ -375,10 +481,8 @@ static enum avps_status ring_locate(struct avps_mem *mem, struct avps_ring_area 
     uint64_t len = area->len;
     enum avps_status status = AVPS_OK;
 
-    if (mem->region_count == 0U && mem->ops->pin != NULL) {
-        status = mem->ops->pin(mem->ctx, area->gpa, len, access, &area->ptr);
-        area->pinned = status == AVPS_OK;
-        return status == AVPS_OK && area->ptr == NULL ? AVPS_E_IO : status;
+    if (mem->ops != NULL && mem->ops->pin != NULL) {
+        return area_pin(mem, area, access);
     }
     if (mem_can_translate(mem)) {
         status = avps_mem_translate(mem, area->gpa, access, &len, &area->ptr);
@@ -389,28 +493,27 @@ static enum avps_status ring_locate(struct avps_mem *mem, struct avps_ring_area 
     return status == AVPS_OK ? mem->ops->read(mem->ctx, area->gpa + (len - 1U), &probe, 1) : status;
 }
 
-/* An indirect table of `len` bytes: direct when it is one aligned piece of plain memory, else read
- * entry by entry through avps_mem_read. */
+/* An indirect table of `len` bytes: direct when it is one aligned piece of plain memory, pinned where
+ * everything has to be mapped and nothing can be read, else read entry by entry. */
 enum avps_status avps_table_attach(struct avps_mem *mem, struct avps_ring_area *area, avps_gpa gpa,
                                    uint32_t len)
 {
     uint64_t piece = len;
     uint8_t *ptr = NULL;
+    enum avps_status status = AVPS_OK;
 
     *area = (struct avps_ring_area){.gpa = gpa, .len = len};
     if (len - 1U > UINT64_MAX - gpa) {
         return AVPS_E_GUEST_ADDR;
     }
-    if (!mem_can_translate(mem)) {
-        return AVPS_OK;
+    if (mem_can_translate(mem)) {
+        status = avps_mem_translate(mem, gpa, AVPS_ACCESS_READ, &piece, &ptr);
+        area->ptr = status == AVPS_OK && piece == len ? ptr : NULL;
+    } else if (mem->ops->read == NULL) {
+        status = area_pin(mem, area, AVPS_ACCESS_READ);
     }
-    const enum avps_status status = avps_mem_translate(mem, gpa, AVPS_ACCESS_READ, &piece, &ptr);
-
-    if (status == AVPS_OK && piece == len) {
-        area->ptr = ptr;
-        if (!mem_has_hooks(mem) && ((uintptr_t)ptr & 7U) == 0U) {
-            area->fast = ptr;
-        }
+    if (status == AVPS_OK && area_is_plain(mem, area, 8)) {
+        area->fast = area->ptr;
     }
     return status;
 }
@@ -422,8 +525,7 @@ enum avps_status avps_ring_attach(struct avps_mem *mem, struct avps_ring_area *a
     *area = (struct avps_ring_area){.gpa = gpa, .len = len};
     const enum avps_status status = ring_locate(mem, area, access);
 
-    if (status == AVPS_OK && area->ptr != NULL && !mem_has_hooks(mem) &&
-        ((uintptr_t)area->ptr & (align - 1U)) == 0U) {
+    if (status == AVPS_OK && area_is_plain(mem, area, align)) {
         area->fast = area->ptr;
     }
     return status;
@@ -445,8 +547,8 @@ enum avps_status avps_ring_read_slow(const struct avps_vq *vq, const struct avps
     if (area->ptr == NULL) {
         return avps_mem_read(vq->mem, area->gpa + off, dst, len);
     }
-    if (mem->ops != NULL && mem->ops->cache_inval != NULL) {
-        mem->ops->cache_inval(mem->ctx, area->ptr + off, len);
+    if (area_is_cached(mem, area)) {
+        mem_inval(mem, area->ptr + off, len);
     }
     avps_arch_copy_in(dst, area->ptr + off, len);
     return AVPS_OK;
@@ -460,11 +562,12 @@ enum avps_status avps_ring_write_slow(const struct avps_vq *vq, const struct avp
 
     if (area->ptr == NULL) {
         status = mem->ops->write(mem->ctx, area->gpa + off, src, len);
+    } else if (area_is_cached(mem, area)) {
+        mem_inval(mem, area->ptr + off, len); /* the rest of its line goes back with it */
+        (void)memcpy(area->ptr + off, src, len);
+        mem_clean(mem, area->ptr + off, len);
     } else {
         (void)memcpy(area->ptr + off, src, len);
-        if (mem->ops != NULL && mem->ops->cache_clean != NULL) {
-            mem->ops->cache_clean(mem->ctx, area->ptr + off, len);
-        }
     }
     if (status == AVPS_OK && mem->ops != NULL && mem->ops->dirty != NULL) {
         mem->ops->dirty(mem->ctx, area->gpa + off, len);

@@ -119,8 +119,14 @@ AVPS_INLINE enum avps_status packed_indirect(const struct avps_vq *vq, struct av
     if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc.len % VIRTQ_DESC_SIZE != 0U) {
         return AVPS_E_GUEST_DESC; /* I6 */
     }
-    const enum avps_status status = avps_table_attach(vq->mem, &table, desc.addr, desc.len);
-    return status == AVPS_OK ? packed_walk_table(vq, chain, walk, &table, entries) : status;
+    enum avps_status status = avps_table_attach(vq->mem, &table, desc.addr, desc.len);
+    if (status == AVPS_OK) {
+        status = packed_walk_table(vq, chain, walk, &table, entries);
+    }
+    if (AVPS_UNLIKELY(table.pinned)) {
+        avps_ring_detach(vq->mem, &table);
+    }
+    return status;
 }
 
 /* Out of line without the address of `walk`, which stays in registers. */

@@ -105,8 +105,14 @@ AVPS_INLINE enum avps_status split_indirect(const struct avps_vq *vq, struct avp
     if (entries == 0U || entries > AVPS_QUEUE_ENTRIES_MAX || desc.len % VIRTQ_DESC_SIZE != 0U) {
         return AVPS_E_GUEST_DESC; /* I6 [split-1.2] */
     }
-    const enum avps_status status = avps_table_attach(vq->mem, &table, desc.addr, desc.len);
-    return status == AVPS_OK ? split_walk_table(vq, chain, walk, &table, entries) : status;
+    enum avps_status status = avps_table_attach(vq->mem, &table, desc.addr, desc.len);
+    if (status == AVPS_OK) {
+        status = split_walk_table(vq, chain, walk, &table, entries);
+    }
+    if (AVPS_UNLIKELY(table.pinned)) {
+        avps_ring_detach(vq->mem, &table);
+    }
+    return status;
 }
 
 /*@ requires split_is_sound(vq) && walk_is_ready(vq, chain, walk) && head < vq->size;

@@ -99,6 +99,9 @@ enum avps_status avps_vq_enable(struct avps_vq *vq, struct avps_mem *mem,
     if (!vq_size_is_valid(config)) {
         return AVPS_E_GUEST_SIZE;
     }
+    if (config->packed && avps_mem_caches_rings(mem)) {
+        return AVPS_E_UNSUPPORTED;
+    }
     const struct vq_layout layout = vq_layout_of(config);
     if (!vq_areas_are_valid(config, &layout) || !vq_position_is_valid(config)) {
         return AVPS_E_GUEST_DESC;

@@ -92,7 +92,11 @@ enum avps_status avps_ring_attach(struct avps_mem *mem, struct avps_ring_area *a
   @ ensures \result == AVPS_OK ==> area_is_sound(area) && area->len == len; */
 enum avps_status avps_table_attach(struct avps_mem *mem, struct avps_ring_area *area, avps_gpa gpa,
                                    uint32_t len);
+/*@ requires mem_is_sound(mem) && \valid(area) && \separated(area, mem);
+  @ assigns *area; */
 void avps_ring_detach(struct avps_mem *mem, struct avps_ring_area *area);
+/* Whether rings would be reached through a cache that the guest does not share. */
+bool avps_mem_caches_rings(const struct avps_mem *mem);
 /*@ requires access_is_inside(vq, area, off, len) && len >= 1 && \valid((uint8_t *)dst + (0 .. len - 1));
   @ assigns ((uint8_t *)dst)[0 .. len - 1], vq->mem->last;
   @ ensures mem_is_sound(vq->mem); */

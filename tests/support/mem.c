@@ -72,32 +72,6 @@ static enum avps_status op_translate(void *ctx, avps_gpa gpa, enum avps_access a
     return status;
 }
 
-static enum avps_status op_pin(void *ctx, avps_gpa gpa, uint64_t len, enum avps_access access,
-                               uint8_t **ptr)
-{
-    struct test_mem *mem = ctx;
-    uint64_t room = 0;
-    enum avps_status status = test_fail_step(&mem->fail);
-
-    if (status == AVPS_OK) {
-        status = mem_find(mem, gpa, (uint32_t)access, &room, ptr);
-    }
-    if (status == AVPS_OK && room < len) {
-        status = AVPS_E_GUEST_ADDR;
-    }
-    mem->pins += status == AVPS_OK ? 1U : 0U;
-    return status;
-}
-
-static void op_unpin(void *ctx, avps_gpa gpa, uint64_t len, uint8_t *ptr)
-{
-    struct test_mem *mem = ctx;
-
-    assert_ptr_equal(ptr, test_mem_host(mem, gpa, len));
-    mem->unpins++;
-    assert_true(mem->unpins <= mem->pins);
-}
-
 static void map_drop(struct test_map *map)
 {
     for (uint32_t i = 0; i < map->count; i++) {
@@ -128,6 +102,57 @@ static enum avps_status mem_copy_in(const struct test_mem *mem, avps_gpa gpa, ui
         len -= room;
     }
     return AVPS_OK;
+}
+
+/* TEST_MEM_GRANTS: what is not one piece is mapped as one, for reading only; one at a time. */
+static enum avps_status pin_scattered(struct test_mem *mem, avps_gpa gpa, uint64_t len,
+                                      enum avps_access access, uint8_t **ptr)
+{
+    if (mem->kind != TEST_MEM_GRANTS || access != AVPS_ACCESS_READ ||
+        len > TEST_RAM_SIZE + TEST_SECOND_SIZE) {
+        return AVPS_E_GUEST_ADDR;
+    }
+    assert_null(mem->pin_copy);
+    mem->pin_copy = malloc((size_t)len);
+    assert_non_null(mem->pin_copy);
+    *ptr = mem->pin_copy;
+    const enum avps_status status = mem_copy_in(mem, gpa, mem->pin_copy, len, AVPS_ACCESS_READ);
+    if (status != AVPS_OK) {
+        free(mem->pin_copy);
+        mem->pin_copy = NULL;
+    }
+    return status;
+}
+
+static enum avps_status op_pin(void *ctx, avps_gpa gpa, uint64_t len, enum avps_access access,
+                               uint8_t **ptr)
+{
+    struct test_mem *mem = ctx;
+    uint64_t room = 0;
+    enum avps_status status = test_fail_step(&mem->fail);
+
+    if (status == AVPS_OK) {
+        status = mem_find(mem, gpa, (uint32_t)access, &room, ptr);
+    }
+    if (status == AVPS_OK && room < len) {
+        status = pin_scattered(mem, gpa, len, access, ptr);
+    }
+    mem->pins += status == AVPS_OK ? 1U : 0U;
+    return status;
+}
+
+static void op_unpin(void *ctx, avps_gpa gpa, uint64_t len, uint8_t *ptr)
+{
+    struct test_mem *mem = ctx;
+
+    if (ptr == mem->pin_copy) {
+        free(mem->pin_copy);
+        mem->pin_copy = NULL;
+    } else {
+        assert_ptr_equal(ptr, test_mem_host(mem, gpa, len));
+    }
+    mem->unpins++;
+    assert_true(mem->unpins <= mem->pins);
 }
 
 static enum avps_status mem_copy_out(const struct test_mem *mem, avps_gpa gpa, const uint8_t *src,
@@ -307,10 +332,16 @@ static void op_inval(void *ctx, const uint8_t *ptr, size_t len)
 }
 
 static const struct avps_mem_ops ops_of[] = {
-    [TEST_MEM_HOOKS] = {.dirty = op_dirty, .cache_clean = op_clean, .cache_inval = op_inval},
+    [TEST_MEM_HOOKS] = {.pin = op_pin,
+                        .unpin = op_unpin,
+                        .dirty = op_dirty,
+                        .cache_clean = op_clean,
+                        .cache_inval = op_inval,
+                        .rings_uncached = true},
     [TEST_MEM_TRANSLATE] = {.translate = op_translate, .pin = op_pin, .unpin = op_unpin},
     [TEST_MEM_MAP] =
         {.map = op_map, .unmap = op_unmap, .pin = op_pin, .unpin = op_unpin, .read = op_read},
+    [TEST_MEM_GRANTS] = {.map = op_map, .unmap = op_unmap, .pin = op_pin, .unpin = op_unpin},
     [TEST_MEM_COPY] = {.read = op_read, .write = op_write},
     [TEST_MEM_STREAM] = {.read = op_read, .write = op_write},
 };

@@ -30,10 +30,11 @@
 /* Contracts. Loop from 0 to TEST_MEM_KINDS for all that behave alike. */
 enum test_mem_kind {
     TEST_MEM_REGIONS,   /* region table, inlined translation */
-    TEST_MEM_HOOKS,     /* region table with dirty, cache_clean, cache_inval */
+    TEST_MEM_HOOKS,     /* region table with dirty, cache_clean, cache_inval; rings are pinned */
     TEST_MEM_TRANSLATE, /* translate, clipped at page borders; rings are pinned */
     TEST_MEM_MAP,       /* map, unmap, pin, read: every map is a fresh copy, put back at unmap */
     TEST_MEM_COPY,      /* read and write only */
+    TEST_MEM_GRANTS,    /* map, unmap, pin: as MAP, and indirect tables are pinned */
     TEST_MEM_KINDS,
     TEST_MEM_STREAM /* read answers from `stream` (then zeros) for any address; writes are dropped */
 };
@@ -119,6 +120,7 @@ struct test_mem {
     unsigned int map_calls; /* successful ones */
     unsigned int unmap_calls;
     unsigned int pins;
+    uint8_t *pin_copy; /* a scattered range that is pinned */
     unsigned int unpins;
     unsigned int cleans;
     unsigned int invals;

@@ -123,7 +123,11 @@ static void test_mem_refuses_incomplete_ops(void **state)
     assert_int_equal(avps_mem_init_ops(&mem, &ops, NULL), AVPS_E_PARAM);
     ops = full;
     ops.read = NULL;
+    assert_int_equal(avps_mem_init_ops(&mem, &ops, NULL), AVPS_OK);
+    ops = (struct avps_mem_ops){.translate = dummy_translate, .rings_uncached = true};
     assert_int_equal(avps_mem_init_ops(&mem, &ops, NULL), AVPS_E_PARAM);
+    ops.pin = dummy_pin;
+    assert_int_equal(avps_mem_init_ops(&mem, &ops, NULL), AVPS_OK);
     ops = (struct avps_mem_ops){.read = dummy_read};
     assert_int_equal(avps_mem_init_ops(&mem, &ops, NULL), AVPS_E_PARAM);
     ops.write = dummy_write;
@@ -138,7 +142,8 @@ static void test_mem_copies_under_every_contract(void **state)
     for (int kind = 0; kind < TEST_MEM_KINDS; kind++) {
         static uint8_t bytes[0x3000];
         struct test_mem mem;
-        const enum avps_status want = kind == TEST_MEM_MAP ? AVPS_E_UNSUPPORTED : AVPS_OK;
+        const bool maps = kind == TEST_MEM_MAP || kind == TEST_MEM_GRANTS;
+        const enum avps_status want = maps ? AVPS_E_UNSUPPORTED : AVPS_OK;
 
         test_mem_init(&mem, (enum test_mem_kind)kind);
         const avps_gpa gpa = TEST_RAM_GPA + TEST_RAM_SIZE - 0x1800U; /* over a region border */
@@ -166,7 +171,7 @@ static void test_mem_copies_only_allowed_ranges(void **state)
     for (int kind = 0; kind < TEST_MEM_KINDS; kind++) {
         struct test_mem mem;
         uint8_t bytes[16] = {0};
-        const bool no_write = kind == TEST_MEM_MAP;
+        const bool no_write = kind == TEST_MEM_MAP || kind == TEST_MEM_GRANTS;
 
         test_mem_init(&mem, (enum test_mem_kind)kind);
         for (size_t i = 0; i < 5U; i++) {
