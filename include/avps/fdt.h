@@ -57,6 +57,31 @@ AVPS_NODISCARD enum avps_status avps_fdt_add_mmio(void *fdt, int parent,
 AVPS_NODISCARD enum avps_status avps_fdt_write_mmio(void *fdt, int address_cells, int size_cells,
                                                     const struct avps_fdt_mmio *desc);
 
+/** A bounce window (avps_mem_init_window()) as the guest is to see it: the only memory in which its
+ *  devices' rings and buffers may lie. It is a part of the guest's RAM, of which the `/memory` nodes
+ *  tell; Linux 5.15 and later (CONFIG_DMA_RESTRICTED_POOL) allocates rings in it and copies through it. */
+struct avps_fdt_window {
+    uint64_t gpa;     /**< First guest address. */
+    uint64_t size;    /**< Bytes, not 0. Rings and all buffers in flight have to fit: some MiB. */
+    uint32_t phandle; /**< For `memory_region` of the devices; yours to choose, unique in the tree,
+                           1..0xfffffffe. */
+};
+
+/** Add a node `restricted-dma-pool@<gpa>` to `/reserved-memory` of a read-write tree, which is made, with
+ *  the cells of the root, if there is none.
+ *  @param[in,out] fdt   As for avps_fdt_add_mmio(). @param[in] desc  What to write.
+ *  @return As avps_fdt_add_mmio(). */
+AVPS_NODISCARD enum avps_status avps_fdt_add_window(void *fdt, const struct avps_fdt_window *desc);
+
+/** The same with libfdt's sequential calls, inside the open node `reserved-memory`, which is yours: it has
+ *  the root's `#address-cells` and `#size-cells`, and an empty `ranges`.
+ *  @param[in,out] fdt            As for avps_fdt_write_mmio().
+ *  @param         address_cells  Likewise. @param size_cells  Likewise.
+ *  @param[in]     desc           What to write.
+ *  @return As avps_fdt_write_mmio(). */
+AVPS_NODISCARD enum avps_status avps_fdt_write_window(void *fdt, int address_cells, int size_cells,
+                                                      const struct avps_fdt_window *desc);
+
 /** Most windows of a PCI host. */
 #define AVPS_FDT_WINDOWS_MAX 3U
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Device-tree nodes: a node in memory -> virtio-mmio windows -> PCI hosts -> into a read-write tree or
- * a sequential one. A node is described once, as a list of properties; the two ways differ only in
- * how they write it. */
+/* Device-tree nodes: a node in memory -> virtio-mmio windows -> bounce windows -> PCI hosts -> into a
+ * read-write tree or a sequential one. A node is described once, as a list of properties; the two ways
+ * differ only in how they write it. */
 #include "avps/fdt.h"
 
 #include <libfdt.h>
@@ -31,7 +31,7 @@ struct fdt_prop {
 };
 
 struct fdt_node {
-    char name[32]; /* a word, "@" and up to 16 digits */
+    char name[40]; /* a word, "@" and up to 16 digits */
     fdt32_t cells[FDT_CELLS_MAX];
     uint32_t used;  /* cells */
     uint32_t begun; /* first cell of the next property */
@@ -111,6 +111,7 @@ static void fdt_prop_cell(struct fdt_node *node, const char *name, uint32_t valu
     fdt_prop_cells(node, name);
 }
 
+/* A reference to another node; 0: none. */
 static void fdt_prop_phandle(struct fdt_node *node, const char *name, uint32_t phandle)
 {
     if (phandle != 0U) {
@@ -165,6 +166,28 @@ static void fdt_describe_mmio(struct fdt_node *node, const struct avps_fdt_mmio 
         fdt_prop_cells(node, "iommus");
     }
     fdt_prop_phandle(node, "memory-region", desc->memory_region);
+}
+
+/* ---- a bounce window ---- */
+
+static bool fdt_window_is_valid(const struct avps_fdt_window *desc, int address_cells,
+                                int size_cells)
+{
+    return desc != NULL && desc->phandle != 0U && desc->phandle != UINT32_MAX &&
+           fdt_range_fits(desc->gpa, desc->size, address_cells, size_cells);
+}
+
+static void fdt_describe_window(struct fdt_node *node, const struct avps_fdt_window *desc,
+                                int address_cells, int size_cells)
+{
+    static const char compatible[] = "restricted-dma-pool";
+
+    fdt_begin(node, compatible, desc->gpa);
+    fdt_prop(node, "compatible", compatible, sizeof compatible);
+    fdt_number(node, desc->gpa, address_cells);
+    fdt_number(node, desc->size, size_cells);
+    fdt_prop_cells(node, "reg");
+    fdt_prop_cell(node, "phandle", desc->phandle);
 }
 
 /* ---- a PCI host ---- */
@@ -389,5 +412,71 @@ enum avps_status avps_fdt_write_pci(void *fdt, int address_cells, int size_cells
         return AVPS_E_PARAM;
     }
     fdt_describe_pci(&node, desc, address_cells, size_cells);
+    return fdt_write(fdt, &node);
+}
+
+/* `/reserved-memory`, made if it is missing. @return its offset, or an error of libfdt. */
+static int fdt_reserved_memory(void *fdt, bool *made)
+{
+    const int old = fdt_path_offset(fdt, "/reserved-memory");
+    const uint32_t address_cells = (uint32_t)fdt_address_cells(fdt, 0);
+    const uint32_t size_cells = (uint32_t)fdt_size_cells(fdt, 0);
+
+    *made = old == -FDT_ERR_NOTFOUND;
+    if (!*made) {
+        return old;
+    }
+    const int node = fdt_add_subnode(fdt, 0, "reserved-memory");
+    int error = node < 0 ? node : fdt_setprop_u32(fdt, node, "#address-cells", address_cells);
+
+    if (error >= 0) {
+        error = fdt_setprop_u32(fdt, node, "#size-cells", size_cells);
+    }
+    if (error >= 0) {
+        error = fdt_setprop(fdt, node, "ranges", NULL, 0);
+    }
+    if (node >= 0 && error < 0) {
+        (void)fdt_del_node(fdt, node);
+    }
+    return error < 0 ? error : node;
+}
+
+/* [AVPS BOOT-2] */
+enum avps_status avps_fdt_add_window(void *fdt, const struct avps_fdt_window *desc)
+{
+    struct fdt_node node;
+    bool made = false;
+
+    if (!fdt_is_tree(fdt) ||
+        !fdt_window_is_valid(desc, fdt_address_cells(fdt, 0), fdt_size_cells(fdt, 0))) {
+        return AVPS_E_PARAM;
+    }
+    const int parent = fdt_reserved_memory(fdt, &made);
+    if (parent < 0) {
+        return fdt_status(parent);
+    }
+    const int address_cells = fdt_address_cells(fdt, parent);
+    const int size_cells = fdt_size_cells(fdt, parent);
+    enum avps_status status = AVPS_E_PARAM;
+
+    if (fdt_window_is_valid(desc, address_cells, size_cells)) {
+        fdt_describe_window(&node, desc, address_cells, size_cells);
+        status = fdt_add(fdt, parent, &node);
+    }
+    if (status != AVPS_OK && made) {
+        (void)fdt_del_node(fdt, fdt_path_offset(fdt, "/reserved-memory"));
+    }
+    return status;
+}
+
+enum avps_status avps_fdt_write_window(void *fdt, int address_cells, int size_cells,
+                                       const struct avps_fdt_window *desc)
+{
+    struct fdt_node node;
+
+    if (fdt == NULL || !fdt_window_is_valid(desc, address_cells, size_cells)) {
+        return AVPS_E_PARAM;
+    }
+    fdt_describe_window(&node, desc, address_cells, size_cells);
     return fdt_write(fdt, &node);
 }

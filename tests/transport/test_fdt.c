@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Device-tree nodes: every property read back with libfdt, both ways of writing, every refusal. */
+/* Device-tree nodes: every property read back with libfdt, both ways of writing, every refusal:
+ * virtio-mmio windows -> PCI hosts -> bounce windows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -615,6 +616,144 @@ static void test_fdt_refuses_bad_pins_of_a_pci_host(void **state)
     }
 }
 
+/* ---- bounce windows ---- */
+
+static const struct avps_fdt_window pool = {.gpa = 0x48000000, .size = 0x400000, .phandle = 9};
+
+static void assert_pool(const void *fdt, const char *path)
+{
+    static const uint32_t reg[] = {0, 0x48000000, 0, 0x400000};
+    const int node = find(fdt, path);
+
+    assert_int_equal(fdt_node_check_compatible(fdt, node, "restricted-dma-pool"), 0);
+    assert_cells(fdt, node, "reg", reg, 4);
+    assert_int_equal(fdt_get_phandle(fdt, node), 9);
+    assert_int_equal(fdt_node_offset_by_phandle(fdt, 9), node);
+    assert_false(has(fdt, node, "no-map")); /* the kernel bounces through its own mapping */
+}
+
+static void root_init(struct tree *tree, uint32_t cells)
+{
+    tree_init(tree, 2, 2);
+    assert_int_equal(fdt_setprop_u32(tree->fdt, 0, "#address-cells", cells), 0);
+    assert_int_equal(fdt_setprop_u32(tree->fdt, 0, "#size-cells", cells), 0);
+}
+
+/* [feat-1.3] the window, and the devices that are confined to it */
+static void test_fdt_describes_a_bounce_window(void **state)
+{
+    static const uint32_t phandle[] = {9};
+    struct tree tree;
+    struct avps_fdt_mmio desc = window(0x0a000200);
+    struct avps_fdt_pci pci = host_with_pins();
+
+    (void)state;
+    root_init(&tree, 2);
+    assert_int_equal(avps_fdt_add_window(tree.fdt, &pool), AVPS_OK);
+    const int parent = find(tree.fdt, "/reserved-memory");
+    assert_int_equal(fdt_address_cells(tree.fdt, parent), 2);
+    assert_int_equal(fdt_size_cells(tree.fdt, parent), 2);
+    assert_true(has(tree.fdt, parent, "ranges"));
+    assert_pool(tree.fdt, "/reserved-memory/restricted-dma-pool@48000000");
+    desc.memory_region = 9;
+    pci.memory_region = 9;
+    pci.msi_controller = 7;
+    pci.iommu = 8;
+    pci.dma_coherent = true;
+    tree.soc = find(tree.fdt, "/soc");
+    assert_int_equal(avps_fdt_add_mmio(tree.fdt, tree.soc, &desc), AVPS_OK);
+    assert_int_equal(avps_fdt_add_pci(tree.fdt, tree.soc, &pci), AVPS_OK);
+    assert_cells(tree.fdt, find(tree.fdt, "/soc/virtio_mmio@a000200"), "memory-region", phandle, 1);
+    assert_cells(tree.fdt, find(tree.fdt, "/soc/pcie@3f000000"), "memory-region", phandle, 1);
+}
+
+static void test_fdt_adds_a_bounce_window_to_reserved_memory_that_is_there(void **state)
+{
+    static const uint32_t reg[] = {0x50000000, 0x1000};
+    struct tree tree;
+    struct avps_fdt_window second = {.gpa = 0x50000000, .size = 0x1000, .phandle = 10};
+
+    (void)state;
+    root_init(&tree, 1);
+    second.gpa = UINT64_C(0x100000000); /* does not fit one cell */
+    assert_int_equal(avps_fdt_add_window(tree.fdt, &second), AVPS_E_PARAM);
+    assert_int_equal(fdt_path_offset(tree.fdt, "/reserved-memory"), -FDT_ERR_NOTFOUND);
+    second.gpa = 0x50000000;
+    assert_int_equal(avps_fdt_add_window(tree.fdt, &pool), AVPS_OK);
+    assert_int_equal(avps_fdt_add_window(tree.fdt, &second), AVPS_OK);
+    assert_cells(tree.fdt, find(tree.fdt, "/reserved-memory/restricted-dma-pool@50000000"), "reg",
+                 reg, 2);
+    assert_int_equal(avps_fdt_add_window(tree.fdt, &second), AVPS_E_STATE);
+    assert_true(find(tree.fdt, "/reserved-memory/restricted-dma-pool@48000000") > 0);
+}
+
+static void test_fdt_leaves_a_tree_too_full_for_a_bounce_window_as_it_was(void **state)
+{
+    struct tree small;
+    unsigned int refused = 0;
+    unsigned int added = 0;
+
+    (void)state;
+    root_init(&small, 2);
+    assert_int_equal(fdt_pack(small.fdt), 0);
+    for (int extra = 0; extra < 320; extra += 4) {
+        struct tree tree = small;
+        const int size = (int)fdt_totalsize(small.fdt) + extra;
+
+        assert_int_equal(fdt_open_into(small.fdt, tree.fdt, size), 0);
+        const enum avps_status status = avps_fdt_add_window(tree.fdt, &pool);
+        if (status == AVPS_OK) {
+            added++;
+            assert_pool(tree.fdt, "/reserved-memory/restricted-dma-pool@48000000");
+        } else {
+            refused++;
+            assert_int_equal(status, AVPS_E_NOSPACE);
+            assert_int_equal(fdt_path_offset(tree.fdt, "/reserved-memory"), -FDT_ERR_NOTFOUND);
+            assert_true(find(tree.fdt, "/soc") > 0);
+        }
+    }
+    assert_true(refused > 10U);
+    assert_true(added > 10U);
+}
+
+static void test_fdt_refuses_a_bad_bounce_window(void **state)
+{
+    struct tree tree;
+    struct avps_fdt_window bad[4] = {pool, pool, pool, pool};
+
+    (void)state;
+    bad[0].size = 0;
+    bad[1].phandle = 0;
+    bad[2].phandle = UINT32_MAX;
+    bad[3].gpa = UINT64_MAX - pool.size + 2U;
+    root_init(&tree, 2);
+    for (size_t i = 0; i < 4U; i++) {
+        assert_int_equal(avps_fdt_add_window(tree.fdt, &bad[i]), AVPS_E_PARAM);
+        assert_int_equal(avps_fdt_write_window(tree.fdt, 2, 2, &bad[i]), AVPS_E_PARAM);
+    }
+    assert_int_equal(avps_fdt_add_window(tree.fdt, NULL), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_add_window(NULL, &pool), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_write_window(NULL, 2, 2, &pool), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_write_window(tree.fdt, 3, 2, &pool), AVPS_E_PARAM);
+    assert_int_equal(fdt_path_offset(tree.fdt, "/reserved-memory"), -FDT_ERR_NOTFOUND);
+}
+
+static void test_fdt_writes_the_same_bounce_window_sequentially(void **state)
+{
+    static char fdt[TREE_SIZE];
+
+    (void)state;
+    assert_int_equal(fdt_create(fdt, TREE_SIZE), 0);
+    assert_int_equal(fdt_finish_reservemap(fdt), 0);
+    assert_int_equal(fdt_begin_node(fdt, ""), 0);
+    assert_int_equal(fdt_begin_node(fdt, "reserved-memory"), 0);
+    assert_int_equal(avps_fdt_write_window(fdt, 2, 2, &pool), AVPS_OK);
+    assert_int_equal(fdt_end_node(fdt), 0);
+    assert_int_equal(fdt_end_node(fdt), 0);
+    assert_int_equal(fdt_finish(fdt), 0);
+    assert_pool(fdt, "/reserved-memory/restricted-dma-pool@48000000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -640,6 +779,11 @@ int main(void)
         cmocka_unit_test(test_fdt_refuses_a_bad_pci_host),
         cmocka_unit_test(test_fdt_refuses_a_bad_pci_window),
         cmocka_unit_test(test_fdt_refuses_bad_pins_of_a_pci_host),
+        cmocka_unit_test(test_fdt_describes_a_bounce_window),
+        cmocka_unit_test(test_fdt_adds_a_bounce_window_to_reserved_memory_that_is_there),
+        cmocka_unit_test(test_fdt_leaves_a_tree_too_full_for_a_bounce_window_as_it_was),
+        cmocka_unit_test(test_fdt_refuses_a_bad_bounce_window),
+        cmocka_unit_test(test_fdt_writes_the_same_bounce_window_sequentially),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
