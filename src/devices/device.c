@@ -625,8 +625,7 @@ static enum avps_status device_may_start(const struct avps_device *dev, uint16_t
     return config->size <= dev->queue_size_max ? AVPS_OK : AVPS_E_GUEST_SIZE;
 }
 
-/* Enable with the given start position; used by the transports and by a load. */
-enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index,
+static enum avps_status device_try_queue(struct avps_device *dev, uint16_t index,
                                          const struct avps_vq_config *config)
 {
     struct avps_queue *queue = &dev->queues[index];
@@ -636,12 +635,7 @@ enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index
     if (status == AVPS_OK) {
         status = avps_vq_enable(&queue->vq, &queue->mem, config);
     }
-    if (status == AVPS_AGAIN) {
-        return status;
-    }
     if (status != AVPS_OK) {
-        device_count_fault(dev, status);
-        avps_device_event(dev, AVPS_EVENT_QUEUE_REFUSED, index, (uint64_t)(-(int64_t)status));
         return status;
     }
     atomic_store_explicit(&queue->kicked, 1U, memory_order_release);
@@ -649,6 +643,19 @@ enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index
         dev->port.event->doorbell_attach(dev->port.event_ctx, index);
     }
     return AVPS_OK;
+}
+
+/* Enable with the given start position; used by the transports and by a load. */
+enum avps_status avps_device_start_queue(struct avps_device *dev, uint16_t index,
+                                         const struct avps_vq_config *config)
+{
+    const enum avps_status status = device_try_queue(dev, index, config);
+
+    if (status != AVPS_OK && status != AVPS_AGAIN) {
+        device_count_fault(dev, status);
+        avps_device_event(dev, AVPS_EVENT_QUEUE_REFUSED, index, (uint64_t)(-(int64_t)status));
+    }
+    return status;
 }
 
 enum avps_status avps_device_begin_queue(struct avps_device *dev, uint16_t index,
@@ -661,7 +668,7 @@ enum avps_status avps_device_begin_queue(struct avps_device *dev, uint16_t index
     if (queue->regs.starting) {
         queue->regs.stop_idx = config->avail_start;
         queue->regs.stop_wrap = config->avail_wrap;
-        avps_device_retry(dev, index);
+        avps_device_wait(dev, index);
     }
     return status;
 }
@@ -676,15 +683,16 @@ void avps_device_retry_start(struct avps_device *dev, uint16_t index)
     config.avail_wrap = queue->regs.stop_wrap;
     config.used_start = config.avail_start;
     config.used_wrap = config.avail_wrap;
-    const enum avps_status status = avps_device_start_queue(dev, index, &config);
+    const enum avps_status status = device_try_queue(dev, index, &config);
 
     if (status == AVPS_AGAIN || status == AVPS_E_IO) {
         queue->counters.port_errors += status == AVPS_E_IO ? 1U : 0U;
-        atomic_store_explicit(&queue->kicked, true, memory_order_release);
+        avps_device_wait(dev, index);
         return;
     }
     queue->regs.starting = false;
     if (status != AVPS_OK) {
+        avps_device_event(dev, AVPS_EVENT_QUEUE_FAULT, index, (uint64_t)(-(int64_t)status));
         avps_device_fault(dev, status);
     }
 }

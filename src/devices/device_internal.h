@@ -224,6 +224,9 @@ void avps_device_abandon(struct avps_device *dev, struct avps_request *request,
 
 /* Look at a queue again at the next poll; wakes the embedder when called outside a poll. */
 void avps_device_retry(struct avps_device *dev, uint16_t queue);
+/* The same at the next poll, whenever that is: memory said AVPS_AGAIN or AVPS_E_IO, and the embedder
+ * knows when it can do more. A poll says AVPS_POLL_PENDING, so that nobody loops over it. */
+void avps_device_wait(struct avps_device *dev, uint16_t queue);
 
 /* Look at every enabled queue at the next poll. */
 void avps_device_kick_all(struct avps_device *dev);

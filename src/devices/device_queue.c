@@ -53,6 +53,11 @@ void avps_device_retry(struct avps_device *dev, uint16_t queue)
     device_wake(dev);
 }
 
+void avps_device_wait(struct avps_device *dev, uint16_t queue)
+{
+    atomic_store_explicit(&dev->queues[queue].kicked, 1U, memory_order_release);
+}
+
 /* Whether a queue runs; it may have latched a fault. */
 static bool queue_is_started(const struct avps_device *dev, const struct avps_queue *queue)
 {
@@ -254,7 +259,7 @@ enum avps_status avps_device_take_supply(struct avps_device *dev, uint16_t index
         status = avps_device_pop(dev, index, chain);
     }
     if (status == AVPS_AGAIN || status == AVPS_E_IO) {
-        avps_device_retry(dev, index);
+        avps_device_wait(dev, index);
     }
     return status;
 }
@@ -266,7 +271,7 @@ enum avps_status avps_device_give_supply(struct avps_device *dev, uint16_t index
         avps_device_refuse(dev, index, chain, status);
     } else if (chain->written == 0U) {
         avps_device_unpop(dev, index, chain);
-        avps_device_retry(dev, index);
+        avps_device_wait(dev, index);
     } else {
         avps_device_push(dev, index, chain);
     }
@@ -398,10 +403,11 @@ static enum queue_step queue_finish(struct avps_device *dev, uint16_t index,
 }
 
 /* Why no chain was taken. */
-static enum queue_step queue_not_taken(struct avps_queue *queue, enum avps_status status)
+static enum queue_step queue_not_taken(struct avps_device *dev, uint16_t index,
+                                       enum avps_status status)
 {
     if (status == AVPS_AGAIN || status == AVPS_E_IO) {
-        atomic_store_explicit(&queue->kicked, 1U, memory_order_release);
+        avps_device_wait(dev, index);
     }
     return status == AVPS_EMPTY ? STEP_EMPTY : STEP_WAIT;
 }
@@ -414,7 +420,7 @@ static enum queue_step queue_serve_chain(struct avps_device *dev, uint16_t index
     const enum avps_status status = avps_device_pop(dev, index, chain);
 
     if (status != AVPS_OK) {
-        return queue_not_taken(queue, status);
+        return queue_not_taken(dev, index, status);
     }
     return queue_finish(dev, index, NULL, chain,
                         avps_device_queue_is_admin(dev, index)
@@ -445,7 +451,7 @@ static enum queue_step queue_take(struct avps_device *dev, uint16_t index, uint3
         }
         const enum avps_status status = avps_device_pop(dev, index, &request->chain);
         if (status != AVPS_OK) {
-            return queue_not_taken(queue, status);
+            return queue_not_taken(dev, index, status);
         }
         queue_append(queue, request, index);
         AVPS_PREFETCH(request->chain.segs[0].ptr);

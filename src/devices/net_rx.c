@@ -89,9 +89,12 @@ static void rx_header(const struct avps_net *net, const struct avps_net_frame *f
 
 /* ---- which queue ---- */
 
+/* Whether frames for a pair may wait for it: its queue is live, or will be when it can be reached. */
 static bool rx_pair_is_open(const struct avps_net *net, uint16_t pair)
 {
-    return avps_device_queue_is_live(&net->base, net_rx_queue(pair));
+    const uint16_t queue = net_rx_queue(pair);
+
+    return avps_device_queue_is_live(&net->base, queue) || net->base.queues[queue].regs.starting;
 }
 
 /* [net-10.3] [net-10.4] Another queue of those in use; NET_STEER: none. */
@@ -477,7 +480,7 @@ static void rx_close(struct rx_ring *ring)
 static void rx_look_again(const struct rx_ring *ring)
 {
     if (ring->last != AVPS_EMPTY) {
-        avps_device_retry(&ring->net->base, ring->queue);
+        avps_device_wait(&ring->net->base, ring->queue);
     }
 }
 

@@ -418,7 +418,7 @@ static uint32_t tx_transmit(struct avps_net *net, uint16_t pair)
 static bool tx_rearm(struct avps_net *net, uint16_t queue, enum avps_status status)
 {
     if (status == AVPS_AGAIN || status == AVPS_E_IO) {
-        avps_device_retry(&net->base, queue);
+        avps_device_wait(&net->base, queue);
         return false;
     }
     return avps_device_is_taking(&net->base) && avps_device_starve(&net->base, queue);
