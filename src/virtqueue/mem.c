@@ -206,6 +206,12 @@ enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avp
     return *len != 0U && *len <= wanted && *ptr != NULL ? AVPS_OK : AVPS_E_IO;
 }
 
+enum avps_status avps_mem_translate_region(struct avps_mem *mem, avps_gpa gpa,
+                                           enum avps_access access, uint64_t *len, uint8_t **ptr)
+{
+    return mem_translate_region(mem, gpa, access, len, ptr);
+}
+
 struct mem_window avps_mem_window(struct avps_mem *mem, avps_gpa gpa, enum avps_access access)
 {
     const uint32_t index = mem_find_region(mem, gpa);
@@ -481,7 +487,7 @@ static enum avps_status ring_locate(struct avps_mem *mem, struct avps_ring_area 
     uint64_t len = area->len;
     enum avps_status status = AVPS_OK;
 
-    if (mem->ops != NULL && mem->ops->pin != NULL) {
+    if ((mem->region_count == 0U || mem->ops != NULL) && mem->ops->pin != NULL) {
         return area_pin(mem, area, access);
     }
     if (mem_can_translate(mem)) {

@@ -50,6 +50,9 @@ struct virtq_desc {
   @ ensures \result == AVPS_OK ==> guest_range(*ptr, gpa, *len, access); */
 enum avps_status avps_mem_translate(struct avps_mem *mem, avps_gpa gpa, enum avps_access access,
                                     uint64_t *len, uint8_t **ptr);
+/* The same where there is a region table. */
+enum avps_status avps_mem_translate_region(struct avps_mem *mem, avps_gpa gpa,
+                                           enum avps_access access, uint64_t *len, uint8_t **ptr);
 /* The part of guest memory that a run of chains looks at first: one region, or nothing. */
 struct mem_window {
     avps_gpa gpa;

@@ -372,6 +372,9 @@ void test_driver_init_sized(struct test_driver *d, enum test_mem_kind kind, uint
     test_mem_init_sized(&d->mem, kind, ram_size);
     test_port_init(&d->port);
     avps_features_add(&d->want, AVPS_F_VERSION_1);
+    if (d->mem.handle.platform) {
+        avps_features_add(&d->want, AVPS_F_ACCESS_PLATFORM);
+    }
     d->size = 16;
 }
 
@@ -387,7 +390,8 @@ struct avps_device_config test_driver_base(struct test_driver *d, struct avps_qu
                                               .port = &d->port.port,
                                               .queues = queues,
                                               .queue_count = count,
-                                              .queue_size_max = size_max};
+                                              .queue_size_max = size_max,
+                                              .access_platform = d->mem.handle.platform};
 
     d->queue_count = count;
     return config;

@@ -3,6 +3,9 @@
  * driver's accesses. */
 #include "support/mem.h"
 
+#include "support/cache.h"
+#include "support/iommu.h"
+
 #define BLOCK_GUARD 64U
 
 enum avps_status test_fail_step(struct test_fail *fail)
@@ -371,7 +374,13 @@ void test_mem_init_sized(struct test_mem *mem, enum test_mem_kind kind, uint32_t
     mem_add_region(mem, 3, TEST_WOM_GPA, TEST_WOM_SIZE, AVPS_ACCESS_WRITE);
     mem_add_region(mem, 4, TEST_HIGH_GPA, TEST_HIGH_SIZE, AVPS_ACCESS_RW);
     mem_add_region(mem, 5, TEST_TOP_GPA, TEST_TOP_SIZE, AVPS_ACCESS_RW);
-    if (kind == TEST_MEM_REGIONS || kind == TEST_MEM_HOOKS) {
+    if (kind == TEST_MEM_NONCOHERENT || kind == TEST_MEM_CACHED) {
+        mem->cache = test_cache_new(mem, kind == TEST_MEM_CACHED);
+    } else if (kind == TEST_MEM_IOTLB) {
+        mem->iommu = test_iommu_new(mem);
+    } else if (kind == TEST_MEM_WINDOW) {
+        assert_int_equal(avps_mem_init_window(&mem->handle, &mem->region[0], NULL, NULL), AVPS_OK);
+    } else if (kind == TEST_MEM_REGIONS || kind == TEST_MEM_HOOKS) {
         assert_int_equal(avps_mem_init_regions(&mem->handle, mem->region, TEST_REGIONS,
                                                kind == TEST_MEM_HOOKS ? &ops_of[kind] : NULL, mem),
                          AVPS_OK);
@@ -416,6 +425,12 @@ void test_mem_free(struct test_mem *mem)
     test_mem_check(mem);
     assert_int_equal(test_mem_live_maps(mem), 0);
     assert_int_equal(mem->pins, mem->unpins);
+    if (mem->cache != NULL) {
+        test_cache_free(mem->cache);
+    }
+    if (mem->iommu != NULL) {
+        test_iommu_free(mem->iommu);
+    }
     for (size_t i = 0; i < TEST_REGIONS; i++) {
         free(mem->block[i]);
         free(mem->frozen[i]);
@@ -432,7 +447,8 @@ void test_mem_free(struct test_mem *mem)
 
 avps_gpa test_mem_alloc(struct test_mem *mem, uint32_t len, uint32_t align)
 {
-    const uint64_t mask = (uint64_t)(align != 0U ? align : 1U) - 1U;
+    const uint32_t line = mem->cache != NULL ? TEST_LINE : 1U; /* buffers share none */
+    const uint64_t mask = (uint64_t)(align > line ? align : line) - 1U;
     const avps_gpa gpa = (mem->next + TEST_CANARY_SIZE + mask) & ~mask;
 
     assert_true(gpa + len + TEST_CANARY_SIZE <= TEST_RAM_GPA + mem->ram_size);

@@ -29,13 +29,17 @@
 
 /* Contracts. Loop from 0 to TEST_MEM_KINDS for all that behave alike. */
 enum test_mem_kind {
-    TEST_MEM_REGIONS,   /* region table, inlined translation */
-    TEST_MEM_HOOKS,     /* region table with dirty, cache_clean, cache_inval; rings are pinned */
-    TEST_MEM_TRANSLATE, /* translate, clipped at page borders; rings are pinned */
-    TEST_MEM_MAP,       /* map, unmap, pin, read: every map is a fresh copy, put back at unmap */
-    TEST_MEM_COPY,      /* read and write only */
-    TEST_MEM_GRANTS,    /* map, unmap, pin: as MAP, and indirect tables are pinned */
+    TEST_MEM_REGIONS,     /* region table, inlined translation */
+    TEST_MEM_HOOKS,       /* region table with dirty, cache_clean, cache_inval; rings are pinned */
+    TEST_MEM_NONCOHERENT, /* region table behind a cache of its own (cache.h); rings are uncached */
+    TEST_MEM_TRANSLATE,   /* translate, clipped at page borders; rings are pinned */
+    TEST_MEM_MAP,         /* map, unmap, pin, read: every map is a fresh copy, put back at unmap */
+    TEST_MEM_COPY,        /* read and write only */
+    TEST_MEM_GRANTS,      /* map, unmap, pin: as MAP, and indirect tables are pinned */
     TEST_MEM_KINDS,
+    TEST_MEM_CACHED, /* the same, rings too: no packed ones */
+    TEST_MEM_IOTLB,  /* an IOMMU whose answers may be late (iommu.h) */
+    TEST_MEM_WINDOW, /* of all this only TEST_RAM is shared */
     TEST_MEM_STREAM /* read answers from `stream` (then zeros) for any address; writes are dropped */
 };
 
@@ -59,6 +63,9 @@ enum test_mem_kind {
 #define TEST_CANARY      0xa5U
 #define TEST_UNWRITTEN   0xc3U /* what test_mem_alloc fills buffers with */
 #define TEST_CANARY_SIZE 16U
+
+struct test_cache;
+struct test_iommu;
 
 /* Fails the n-th call of whatever asks test_fail_step. */
 struct test_fail {
@@ -101,6 +108,8 @@ struct test_mem {
     struct avps_mem_region region[TEST_REGIONS];
     uint8_t *block[TEST_REGIONS];  /* host memory with canaries around */
     uint8_t *frozen[TEST_REGIONS]; /* test_mem_freeze */
+    struct test_cache *cache;      /* TEST_MEM_NONCOHERENT, TEST_MEM_CACHED */
+    struct test_iommu *iommu;      /* TEST_MEM_IOTLB */
     uint32_t ram_size;
     avps_gpa next; /* allocator */
     struct test_buffer *buffers;
