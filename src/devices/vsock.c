@@ -291,7 +291,7 @@ static enum avps_status vsock_request(struct avps_device *dev, uint16_t queue,
     const enum avps_status status = vsock_parse(vsock, chain, &received);
 
     if (status == AVPS_AGAIN || status == AVPS_E_IO) {
-        avps_device_retry(dev, queue);
+        avps_device_wait(dev, queue);
         return AVPS_AGAIN;
     }
     if (status != AVPS_OK) {
