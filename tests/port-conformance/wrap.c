@@ -123,6 +123,7 @@ void avps_pc_wrap_init(struct avps_pc *pc)
         .dirty = ops->dirty != NULL ? wrap_dirty : NULL,
         .cache_clean = ops->cache_clean != NULL ? wrap_clean : NULL,
         .cache_inval = ops->cache_inval != NULL ? wrap_inval : NULL,
+        .rings_uncached = ops->rings_uncached,
     };
     pc->wrapped.ops = &wrap->ops;
     pc->wrapped.ctx = wrap;
