@@ -12,8 +12,8 @@
 
 /* ---- kinds ---- */
 
-const struct host_kind *const host_kinds[] = {&blk_kind, &net_kind, &console_kind, &rng_kind,
-                                              &i2c_kind};
+const struct host_kind *const host_kinds[] = {&blk_kind, &net_kind, &console_kind,
+                                              &rng_kind, &i2c_kind, &vsock_kind};
 const size_t host_kind_count = sizeof host_kinds / sizeof host_kinds[0];
 
 const struct host_kind *host_kind_find(const char *name)

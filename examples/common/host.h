@@ -157,6 +157,7 @@ extern const struct host_kind net_kind;
 extern const struct host_kind console_kind;
 extern const struct host_kind rng_kind;
 extern const struct host_kind i2c_kind;
+extern const struct host_kind vsock_kind;
 
 /* Common part of a device's configuration. */
 struct avps_device_config host_device_base(struct host_device *device, struct avps_queue *queues,

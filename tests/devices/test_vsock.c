@@ -3,6 +3,7 @@
  * credit -> ends -> buffers that run out -> packets that make no sense -> resets, events, state,
  * configuration. */
 #include "support/driver.h"
+#include "support/vsock_packet.h"
 
 #include "avps/vsock.h"
 
@@ -11,7 +12,7 @@
 #define PORT    1000U
 #define CONNS   4U
 #define ROOM    64U /* of the back end, per connection */
-#define HEADER  44U
+#define HEADER  TEST_VSOCK_HEADER
 #define BUFFER  100U /* of the guest: 56 bytes of payload */
 #define PAYLOAD (BUFFER - HEADER)
 
@@ -177,85 +178,27 @@ static void off(void)
 
 /* ---- packets ---- */
 
-struct packet {
-    uint64_t src_cid;
-    uint64_t dst_cid;
-    uint32_t src_port;
-    uint32_t dst_port;
-    uint32_t len;
-    uint16_t type;
-    uint16_t op;
-    uint32_t flags;
-    uint32_t buf_alloc;
-    uint32_t fwd_cnt;
-};
-
-static void put(uint8_t *at, uint64_t value, uint32_t bytes)
+static struct test_vsock_packet packet(uint16_t op)
 {
-    for (uint32_t i = 0; i < bytes; i++) {
-        at[i] = (uint8_t)(value >> (8U * i));
-    }
-}
-
-static uint64_t get(const uint8_t *at, uint32_t bytes)
-{
-    uint64_t value = 0;
-
-    for (uint32_t i = 0; i < bytes; i++) {
-        value |= (uint64_t)at[i] << (8U * i);
-    }
-    return value;
-}
-
-static void encode(const struct packet *p, uint8_t hdr[HEADER])
-{
-    put(hdr, p->src_cid, 8);
-    put(hdr + 8, p->dst_cid, 8);
-    put(hdr + 16, p->src_port, 4);
-    put(hdr + 20, p->dst_port, 4);
-    put(hdr + 24, p->len, 4);
-    put(hdr + 28, p->type, 2);
-    put(hdr + 30, p->op, 2);
-    put(hdr + 32, p->flags, 4);
-    put(hdr + 36, p->buf_alloc, 4);
-    put(hdr + 40, p->fwd_cnt, 4);
-}
-
-static void decode(const uint8_t hdr[HEADER], struct packet *p)
-{
-    *p = (struct packet){.src_cid = get(hdr, 8),
-                         .dst_cid = get(hdr + 8, 8),
-                         .src_port = (uint32_t)get(hdr + 16, 4),
-                         .dst_port = (uint32_t)get(hdr + 20, 4),
-                         .len = (uint32_t)get(hdr + 24, 4),
-                         .type = (uint16_t)get(hdr + 28, 2),
-                         .op = (uint16_t)get(hdr + 30, 2),
-                         .flags = (uint32_t)get(hdr + 32, 4),
-                         .buf_alloc = (uint32_t)get(hdr + 36, 4),
-                         .fwd_cnt = (uint32_t)get(hdr + 40, 4)};
-}
-
-static struct packet packet(uint16_t op)
-{
-    const struct packet p = {.src_cid = CID,
-                             .dst_cid = AVPS_VSOCK_HOST,
-                             .src_port = PORT,
-                             .dst_port = PEER,
-                             .type = 1,
-                             .op = op,
-                             .buf_alloc = 200};
+    const struct test_vsock_packet p = {.src_cid = CID,
+                                        .dst_cid = AVPS_VSOCK_HOST,
+                                        .src_port = PORT,
+                                        .dst_port = PEER,
+                                        .type = 1,
+                                        .op = op,
+                                        .buf_alloc = 200};
 
     return p;
 }
 
 /* The guest sends it, and the device takes it in. */
-static void send_raw(const struct packet *p, const void *payload, uint32_t len)
+static void send_raw(const struct test_vsock_packet *p, const void *payload, uint32_t len)
 {
     struct test_used used = {0, 0};
     uint8_t hdr[HEADER];
     struct test_request r = {.out = {{hdr, HEADER}, {payload, len}}};
 
-    encode(p, hdr);
+    test_vsock_encode(p, hdr);
     (void)test_driver_send(&d, TX, &r);
     test_driver_kick(&d, TX);
     (void)test_driver_poll(&d);
@@ -266,31 +209,31 @@ static void send_raw(const struct packet *p, const void *payload, uint32_t len)
 
 static void send_op(uint16_t op)
 {
-    const struct packet p = packet(op);
+    const struct test_vsock_packet p = packet(op);
 
     send_raw(&p, NULL, 0);
 }
 
 static void send_data(const void *bytes, uint32_t len)
 {
-    struct packet p = packet(RW);
+    struct test_vsock_packet p = packet(RW);
 
     p.len = len;
     send_raw(&p, bytes, len);
 }
 
 /* The next packet that the guest gets. */
-static struct packet next(uint8_t payload[PAYLOAD])
+static struct test_vsock_packet next(uint8_t payload[PAYLOAD])
 {
     struct test_request *r = &rx[rx_seen % 16U];
     struct test_used used = {0, 0};
     uint8_t hdr[HEADER];
-    struct packet p;
+    struct test_vsock_packet p;
 
     assert_true(test_driver_reap(&d, RX, &used));
     assert_int_equal(used.id, r->id);
     test_driver_in(&d, r, 0, hdr, HEADER);
-    decode(hdr, &p);
+    test_vsock_decode(hdr, &p);
     assert_int_equal(used.len, HEADER + p.len);
     if (payload != NULL) {
         test_driver_in(&d, r, HEADER, payload, p.len);
@@ -309,7 +252,7 @@ static void expect_nothing(void)
 
 static void expect_op(uint16_t op)
 {
-    const struct packet p = next(NULL);
+    const struct test_vsock_packet p = next(NULL);
 
     assert_int_equal(p.op, op);
     assert_int_equal(p.src_cid, AVPS_VSOCK_HOST);
@@ -359,7 +302,7 @@ static void test_vsock_offers_its_features(void **state)
 /* Whether a request of this type is accepted under these features. */
 static bool accepts(void **state, uint32_t features, uint16_t type)
 {
-    struct packet p = packet(REQUEST);
+    struct test_vsock_packet p = packet(REQUEST);
     bool yes = false;
 
     test_driver_init(&d, TEST_MEM_REGIONS);
@@ -408,7 +351,7 @@ static void test_vsock_knows_the_types_that_were_negotiated(void **state)
 /* [vsock-3.2] */
 static void test_vsock_accepts_a_connection_of_the_guest(void **state)
 {
-    struct packet p;
+    struct test_vsock_packet p;
 
     run(state);
     send_op(REQUEST);
@@ -482,7 +425,7 @@ static void test_vsock_refuses_more_connections_than_it_has_room_for(void **stat
 {
     run_on(state, TEST_MEM_REGIONS, 16);
     for (uint32_t i = 0; i < CONNS + 2U; i++) {
-        struct packet p = packet(REQUEST);
+        struct test_vsock_packet p = packet(REQUEST);
 
         p.src_port = PORT + i;
         send_raw(&p, NULL, 0);
@@ -515,7 +458,7 @@ static void test_vsock_resets_a_second_request(void **state)
 static void test_vsock_connects_to_the_guest(void **state)
 {
     struct avps_vsock_conn *conn = NULL;
-    struct packet p;
+    struct test_vsock_packet p;
 
     run(state);
     assert_int_equal(avps_vsock_connect(&vsock, &address, ROOM, &conn), AVPS_OK);
@@ -590,7 +533,7 @@ static void test_vsock_carries_bytes_both_ways(void **state)
     uint8_t payload[PAYLOAD];
     struct avps_vsock_conn *conn = NULL;
     uint32_t sent = 0;
-    struct packet p;
+    struct test_vsock_packet p;
 
     for (int kind = 0; kind < (int)TEST_MEM_KINDS; kind++) {
         run_on(state, (enum test_mem_kind)kind, 8);
@@ -616,7 +559,7 @@ static void test_vsock_sends_no_more_than_the_guest_has_room_for(void **state)
 {
     static const uint8_t bytes[300];
     struct avps_vsock_conn *conn = NULL;
-    struct packet p = packet(UPDATE);
+    struct test_vsock_packet p = packet(UPDATE);
     uint32_t sent = 0;
 
     run_on(state, TEST_MEM_REGIONS, 16);
@@ -642,7 +585,7 @@ static void test_vsock_sends_no_more_than_the_guest_has_room_for(void **state)
 static void test_vsock_counts_credit_modulo_and_believes_no_nonsense(void **state)
 {
     struct avps_vsock_conn *conn = NULL;
-    struct packet p = packet(UPDATE);
+    struct test_vsock_packet p = packet(UPDATE);
     uint32_t sent = 0;
 
     run(state);
@@ -687,7 +630,7 @@ static void test_vsock_gives_credit_back(void **state)
 {
     static const uint8_t bytes[ROOM];
     struct avps_vsock_conn *conn = NULL;
-    struct packet p;
+    struct test_vsock_packet p;
 
     run(state);
     conn = open_guest();
@@ -708,7 +651,7 @@ static void test_vsock_gives_credit_back(void **state)
 
 static void test_vsock_tells_its_credit_when_asked(void **state)
 {
-    struct packet p;
+    struct test_vsock_packet p;
 
     run(state);
     (void)open_guest();
@@ -724,7 +667,7 @@ static void test_vsock_tells_its_credit_when_asked(void **state)
 static void test_vsock_keeps_messages_apart(void **state)
 {
     static const uint8_t bytes[PAYLOAD + 4U];
-    struct packet p = packet(REQUEST);
+    struct test_vsock_packet p = packet(REQUEST);
     uint32_t sent = 0;
 
     run(state);
@@ -752,7 +695,7 @@ static void test_vsock_keeps_messages_apart(void **state)
 
 static void test_vsock_streams_have_no_marks(void **state)
 {
-    struct packet p = packet(RW);
+    struct test_vsock_packet p = packet(RW);
     uint32_t sent = 0;
 
     run(state);
@@ -786,7 +729,7 @@ static void test_vsock_resets_a_back_end_that_leaves_bytes(void **state)
 static void test_vsock_passes_shutdowns_on(void **state)
 {
     struct avps_vsock_conn *conn = NULL;
-    struct packet p = packet(SHUTDOWN);
+    struct test_vsock_packet p = packet(SHUTDOWN);
     uint32_t sent = 0;
 
     run(state);
@@ -810,7 +753,7 @@ static void test_vsock_passes_shutdowns_on(void **state)
 static void test_vsock_tells_shutdowns(void **state)
 {
     struct avps_vsock_conn *conn = NULL;
-    struct packet p;
+    struct test_vsock_packet p;
     uint32_t sent = 0;
 
     run(state);
@@ -832,7 +775,7 @@ static void test_vsock_tells_shutdowns(void **state)
 
 static void test_vsock_resets_data_after_a_shutdown(void **state)
 {
-    struct packet p = packet(SHUTDOWN);
+    struct test_vsock_packet p = packet(SHUTDOWN);
 
     run(state);
     (void)open_guest();
@@ -864,7 +807,7 @@ static void test_vsock_may_be_closed_from_inside_every_op(void **state)
     static const uint16_t last[] = {RW, SHUTDOWN, UPDATE};
 
     for (size_t i = 0; i < 3U; i++) {
-        struct packet p = packet(last[i]);
+        struct test_vsock_packet p = packet(last[i]);
         struct avps_vsock_conn *conn = NULL;
         static const uint8_t bytes[200];
         uint32_t sent = 0;
@@ -912,12 +855,12 @@ static void test_vsock_takes_packets_while_the_guest_gives_no_buffers(void **sta
 static void test_vsock_stops_when_it_has_no_room_for_an_answer(void **state)
 {
     uint8_t hdr[HEADER];
-    const struct packet p = packet(RW);
+    const struct test_vsock_packet p = packet(RW);
     struct test_request r[AVPS_VSOCK_REPLIES + 1U];
     struct test_used used = {0, 0};
 
     run_on(state, TEST_MEM_REGIONS, 0);
-    encode(&p, hdr);
+    test_vsock_encode(&p, hdr);
     for (uint32_t i = 0; i <= AVPS_VSOCK_REPLIES; i++) {
         r[i] = (struct test_request){.out = {{hdr, HEADER}}};
         (void)test_driver_send(&d, TX, &r[i]);
@@ -1018,7 +961,7 @@ static void test_vsock_needs_buffers_for_a_byte(void **state)
 
 /* ---- packets that make no sense ---- */
 
-static void expect_dropped(const struct packet *p, uint32_t len)
+static void expect_dropped(const struct test_vsock_packet *p, uint32_t len)
 {
     static const uint8_t bytes[64];
 
@@ -1034,7 +977,7 @@ static void test_vsock_drops_packets_with_a_wrong_source(void **state)
     static const uint64_t cids[] = {0, 1, 2, CID + 1U, UINT64_C(0x10000002a), UINT64_MAX};
 
     for (size_t i = 0; i < sizeof cids / sizeof cids[0]; i++) {
-        struct packet p = packet(REQUEST);
+        struct test_vsock_packet p = packet(REQUEST);
 
         run(state);
         p.src_cid = cids[i];
@@ -1045,7 +988,7 @@ static void test_vsock_drops_packets_with_a_wrong_source(void **state)
 
 static void test_vsock_drops_packets_to_no_context(void **state)
 {
-    struct packet p = packet(REQUEST);
+    struct test_vsock_packet p = packet(REQUEST);
 
     run(state);
     p.dst_cid = UINT64_C(0x100000002);
@@ -1082,7 +1025,7 @@ static void test_vsock_drops_packets_without_anything_to_read(void **state)
 /* A stream that lost bytes is no stream. */
 static void test_vsock_resets_a_connection_that_claims_more_bytes_than_it_sends(void **state)
 {
-    struct packet p = packet(RW);
+    struct test_vsock_packet p = packet(RW);
 
     run(state);
     (void)open_guest();
@@ -1097,7 +1040,7 @@ static void test_vsock_resets_a_connection_that_claims_more_bytes_than_it_sends(
 
 static void test_vsock_ignores_bytes_behind_the_payload(void **state)
 {
-    struct packet p = packet(RW);
+    struct test_vsock_packet p = packet(RW);
 
     run(state);
     (void)open_guest();
@@ -1156,7 +1099,7 @@ static void test_vsock_resets_data_of_a_connection_that_is_not_open(void **state
 /* Neither port, type nor context id of another's connection. */
 static void test_vsock_tells_connections_apart(void **state)
 {
-    struct packet p = packet(RW);
+    struct test_vsock_packet p = packet(RW);
 
     run_on(state, TEST_MEM_REGIONS, 16);
     (void)open_guest();
@@ -1199,13 +1142,13 @@ static void sweep_memory(void **state, enum avps_status refusal)
 {
     for (unsigned int n = 1; n < 60U; n++) {
         uint8_t hdr[HEADER];
-        struct packet p = packet(RW);
+        struct test_vsock_packet p = packet(RW);
         struct test_request r = {.out = {{hdr, HEADER}, {"abc", 3}}};
 
         run_on(state, TEST_MEM_COPY, 8);
         (void)open_guest();
         p.len = 3;
-        encode(&p, hdr);
+        test_vsock_encode(&p, hdr);
         (void)test_driver_send(&d, TX, &r);
         test_driver_kick(&d, TX);
         test_fail_at(&d.mem.fail, n, refusal);

@@ -23,7 +23,7 @@ from pathlib import Path
 PROGRAM = ""
 TOP = ""
 MANUALS = Path(__file__).resolve().parents[3] / "examples/vhost-user/man"
-DEVICES = {"blk": 2, "net": 1, "console": 3, "rng": 4, "i2c": 34}
+DEVICES = {"blk": 2, "net": 1, "console": 3, "rng": 4, "i2c": 34, "vsock": 19}
 GET_FEATURES, SET_OWNER, GET_PROTOCOL, SET_PROTOCOL, GET_QUEUES, GET_CONFIG = 1, 3, 15, 16, 17, 24
 F_PROTOCOL = 1 << 30
 F_PACKED = 1 << 34
@@ -189,6 +189,10 @@ class Refusals(Folder):
                 ("--bus or --chip is missing", "i2c", *at),
                 ("--bus and --chip exclude each other", "i2c", *at, "--bus", "b", "--chip", "c"),
                 ("--write-cycle is for --chip only", "i2c", *at, "--bus", "b", "--write-cycle", "1"),
+                ("--path is missing", "vsock", *at, "--cid", "3"),
+                ("--cid takes a number from 3 to 4294967294", "vsock", *at, "--path", "v", "--cid", "2"),
+                ("--connections takes a number from 1 to 16384", "vsock", *at, "--path", "v", "--cid",
+                 "3", "--connections", "0"),
                 ("a + stands between two devices", "+"),
                 ("a + stands between two devices", "rng", *at, "+"),
                 ("a + stands between two devices", "rng", *at, "+", "+", "rng", *at),
@@ -233,6 +237,7 @@ class Refusals(Folder):
                 ("cannot open /dev/no-such-bus: No such file", "i2c", *at, "--bus",
                  "/dev/no-such-bus"),
                 ("is no I2C bus: name one such as /dev/i2c-1", "i2c", *at, "--bus", image),
+                ("cannot listen on /no/such/v", "vsock", *at, "--path", "/no/such/v", "--cid", "3"),
                 ("--size takes columns and rows such as 80x24, not '80'", "console", *at, "--size",
                  "80"),
                 ("cannot write to /no/such/log", "console", *at, "--file", "/no/such/log"),

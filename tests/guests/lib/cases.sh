@@ -20,6 +20,8 @@ uml-entropy-split|120|uml_entropy split|User-mode Linux: the hardware entropy so
 uml-entropy-packed|120|uml_entropy packed|the same over packed rings
 uml-i2c-split|120|uml_i2c split|User-mode Linux: drivers of an EEPROM and a sensor, raw messages
 uml-i2c-packed|120|uml_i2c packed|the same over packed rings
+uml-vsock-split|120|uml_vsock split|User-mode Linux: sockets to this machine and from it, bulk data, many connections
+uml-vsock-packed|120|uml_vsock packed|the same over packed rings
 uml-all-packed|120|uml_all packed|User-mode Linux: all four devices, one after the other and at once
 mmio-split|240|qemu_all mmio split|QEMU arm64, virtio-mmio: disk, network, entropy source
 mmio-packed|240|qemu_all mmio packed|the same over packed rings
@@ -49,7 +51,7 @@ case_names() {
     local name
     for name in $(awk -F'|' 'NF > 1 { print $1 }' <<<"$CASES"); do
         case $name in
-        uml-entropy* | uml-i2c* | uml-all*) [ "$UML" != debian ] || continue ;;
+        uml-entropy* | uml-i2c* | uml-vsock* | uml-all*) [ "$UML" != debian ] || continue ;;
         dpdk-packed-vector) dpdk_has_packed_vectors || continue ;;
         esac
         echo "$name"
@@ -183,6 +185,27 @@ case_uml_i2c() {
         --chip eeprom@0x51 --allow 0x50 --allow 0x48 --allow 0x49 --write-cycle 2
     uml "$(log guest)" avps.tests=i2c at24.write_timeout=5000 $(uml_devices i2c:34)
     judge "$1" i2c
+}
+
+# --- sockets --------------------------------------------------------------------------------------
+
+# A program of this machine uses the guest's service: what it sends comes back, and then the end.
+vsock_client() {
+    local size=2097152
+    wait_until 60 grep -q AVPS-SERVING "$(log guest)" || return 1
+    head -c $size /dev/urandom >"$WORK/sent"
+    { echo "CONNECT 6000"; cat "$WORK/sent"; } |
+        timeout 60 socat -t 30 - "UNIX-CONNECT:$WORK/guest.vsock" >"$WORK/back"
+    grep -aq '^OK [0-9]*$' <(head -n 1 "$WORK/back") &&
+        cmp <(tail -n +2 "$WORK/back") "$WORK/sent"
+}
+
+case_uml_vsock() {
+    socat "UNIX-LISTEN:$WORK/guest.vsock_5000,fork,backlog=200" EXEC:cat &
+    daemon_start vsock vsock $(ring_option "$1") --path "$WORK/guest.vsock" --cid 42
+    uml "$(log guest)" avps.tests=vsock $(uml_devices vsock:19)
+    vsock_client || fail "the guest's service did not answer as it should"
+    judge "$1" vsock
 }
 
 # --- console --------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ driver_of() {
     console) echo virtio_console ;;
     entropy) echo virtio_rng ;;
     i2c) echo i2c_virtio ;;
+    vsock) echo vmw_vsock_virtio_transport ;;
     all) echo none ;;
     esac
 }
