@@ -142,20 +142,25 @@ static int tree_memory(const struct tree *tree)
            fdt_end_node(tree->fdt);
 }
 
+/* A node that the library writes. @return 0, or an error of libfdt's kind. */
+static int tree_error(enum avps_status status)
+{
+    return status == AVPS_OK ? 0 : -FDT_ERR_NOSPACE;
+}
+
 /* All that devices reach. */
 static int tree_pool(const struct tree *tree)
 {
-    const struct avps_platform_range pool = {avps_platform_ram_end(tree->guest, tree->machine),
-                                             (uint64_t)tree->guest->dma_window_mib * TREE_MIB};
+    const struct avps_fdt_window window = {.gpa = avps_platform_ram_end(tree->guest, tree->machine),
+                                           .size = (uint64_t)tree->guest->dma_window_mib * TREE_MIB,
+                                           .phandle = tree->phandles.memory_region};
     void *fdt = tree->fdt;
 
-    if (pool.size == 0U) {
+    if (window.size == 0U) {
         return 0;
     }
     return fdt_begin_node(fdt, "reserved-memory") | tree_cells(fdt, 2U, 2U) |
-           tree_flag(fdt, "ranges") | tree_begin_at(fdt, "restricted-dma", pool.base) |
-           tree_text(fdt, "compatible", "restricted-dma-pool") | tree_reg(fdt, &pool, 1U) |
-           fdt_property_u32(fdt, "phandle", tree->phandles.memory_region) | fdt_end_node(fdt) |
+           tree_flag(fdt, "ranges") | tree_error(avps_fdt_write_window(fdt, 2, 2, &window)) |
            fdt_end_node(fdt);
 }
 
