@@ -88,7 +88,8 @@ static enum avps_status devices_add_group(struct guest *guest, uint32_t index)
     group->guest = guest;
     group->first_line = index * BM_DEVICES;
     group->deadline_ns = CLOCK_NEVER;
-    return bm_board_init(&group->board, &devices_hooks, group, GUEST_VIRTIO, ram);
+    return bm_board_init(&group->board, &devices_hooks, group, GUEST_VIRTIO,
+                         avps_platform_reach(guest->plan, ram));
 }
 
 static enum avps_status devices_add_part(struct guest *guest, struct devices_part *part,

@@ -7,6 +7,7 @@
 #include "features.h"
 #include "line.h"
 
+#define APPLY_MIB           0x100000ULL
 #define APPLY_MIB_SECTORS   2048U
 #define APPLY_KBIT_BYTES    125U
 #define APPLY_KIB           1024U
@@ -29,6 +30,19 @@ uint16_t avps_platform_queues(const struct avps_platform_device *device)
     default:
         return (uint16_t)device->queues;
     }
+}
+
+struct avps_mem_region avps_platform_reach(const struct avps_platform_guest *guest,
+                                           struct avps_mem_region ram)
+{
+    const uint64_t window = guest->dma_window_mib * APPLY_MIB;
+
+    if (window != 0U && window < ram.size) {
+        ram.gpa += ram.size - window;
+        ram.host += ram.size - window;
+        ram.size = window;
+    }
+    return ram;
 }
 
 void avps_platform_base(const struct avps_platform_device *device,

@@ -82,6 +82,30 @@ static void test_apply_leaves_a_ports_access_platform_alone(void **state)
     assert_true(config.access_platform);
 }
 
+/* A request outside the window is a fault of the guest, inside it is served. */
+static void test_apply_keeps_devices_to_the_dma_window(void **state)
+{
+    static uint8_t memory[8U << 20U];
+    const uint64_t window = 2U << 20U;
+    const struct avps_mem_region ram = {
+        .gpa = 0x80000000, .size = sizeof memory, .host = memory, .access = AVPS_ACCESS_RW};
+    struct avps_platform_guest guest = {.memory_mib = 8, .dma_window_mib = 2};
+    struct avps_mem_region reach = avps_platform_reach(&guest, ram);
+    struct avps_mem mem;
+    uint8_t byte = 1;
+
+    (void)state;
+    assert_int_equal(avps_mem_init_window(&mem, &reach, NULL, NULL), AVPS_OK);
+    assert_int_equal(avps_mem_write(&mem, ram.gpa + ram.size - window - 1U, &byte, 1),
+                     AVPS_E_GUEST_ADDR);
+    assert_int_equal(avps_mem_write(&mem, ram.gpa + ram.size - window, &byte, 1), AVPS_OK);
+    assert_int_equal(memory[sizeof memory - window], 1);
+    assert_int_equal(memory[sizeof memory - window - 1U], 0);
+    guest.dma_window_mib = 0;
+    reach = avps_platform_reach(&guest, ram);
+    assert_memory_equal(&reach, &ram, sizeof ram);
+}
+
 /* ---- disks ---- */
 
 static enum avps_status never_submit(void *ctx, const struct avps_blk_io *io)
@@ -498,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_apply_counts_queues),
         cmocka_unit_test(test_apply_narrows_the_common_part_down),
         cmocka_unit_test(test_apply_leaves_a_ports_access_platform_alone),
+        cmocka_unit_test(test_apply_keeps_devices_to_the_dma_window),
         cmocka_unit_test(test_apply_offers_of_a_disk_what_the_file_names),
         cmocka_unit_test(test_apply_makes_a_disk_read_only),
         cmocka_unit_test(test_apply_never_makes_a_read_only_back_end_writable),

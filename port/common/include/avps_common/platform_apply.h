@@ -28,6 +28,13 @@ extern "C" {
  *  administration virtqueue. */
 uint16_t avps_platform_queues(const struct avps_platform_device *device);
 
+/** The part of a guest's memory that its devices may reach: all of it, or with a dma_window_mib the
+ *  window at its end. Initialise their memory handles with this row alone: avps_mem_init_regions(), or
+ *  avps_mem_init_window(), which sees to it that the device has ACCESS_PLATFORM.
+ *  @param ram  The guest's memory, in one piece of memory_mib MiB. @return The row for the handle. */
+struct avps_mem_region avps_platform_reach(const struct avps_platform_guest *guest,
+                                           struct avps_mem_region ram);
+
 /** The common part alone: queue count and size, features withheld, ACCESS_PLATFORM. The functions
  *  below do it too. What was withheld stays so. */
 void avps_platform_base(const struct avps_platform_device *device,
