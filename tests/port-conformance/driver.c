@@ -73,6 +73,8 @@ void avps_pc_answer_held(struct avps_pc *pc, uint32_t unit)
 #define OFF_USED    0x800U
 #define OFF_HEADERS 0x1000U
 #define OFF_DATA    0x2000U
+#define SLOT_BYTES  0x100U /* what is read and what is written never share a cache line */
+#define OFF_STATUS  0x80U
 
 _Static_assert(RING_SIZE == 4U * AVPS_PC_REQUESTS, "a slot is four descriptors");
 _Static_assert(AVPS_PC_DEVICES *UNIT_BYTES == PC_SCRATCH, "the scratch area follows");
@@ -266,7 +268,7 @@ static void put_desc(const struct avps_pc *pc, avps_gpa at, avps_gpa gpa, uint32
 
 static avps_gpa header_at(const struct avps_pc *pc, uint32_t unit, uint32_t slot)
 {
-    return pc->units[unit].base + OFF_HEADERS + (uint64_t)slot * 32U;
+    return pc->units[unit].base + OFF_HEADERS + (uint64_t)slot * SLOT_BYTES;
 }
 
 struct pc_request avps_pc_read_request(const struct avps_pc *pc, uint32_t unit, uint32_t sector)
@@ -288,10 +290,10 @@ uint32_t avps_pc_put(struct avps_pc *pc, uint32_t unit, const struct pc_request 
 
     guest_put(pc, header, request->write ? 1U : 0U, 8);
     guest_put(pc, header + 8U, request->sector, 8);
-    guest_put(pc, header + 16U, 0xee, 1);
+    guest_put(pc, header + OFF_STATUS, 0xee, 1);
     put_desc(pc, desc, header, 16, 1, head + 1U);
     put_desc(pc, desc + 16U, request->data, request->len, request->write ? 1U : 3U, head + 2U);
-    put_desc(pc, desc + 32U, header + 16U, 1, 2, 0);
+    put_desc(pc, desc + 32U, header + OFF_STATUS, 1, 2, 0);
     guest_put(pc, u->base + OFF_AVAIL + 4U + (uint64_t)(u->avail % RING_SIZE) * 2U, head, 2);
     u->avail++;
     avps_arch_store16_release(avps_pc_guest(pc, u->base + OFF_AVAIL + 2U), u->avail);
@@ -323,7 +325,7 @@ bool avps_pc_reap(struct avps_pc *pc, uint32_t unit, uint32_t *slot)
 
 uint8_t avps_pc_answer(const struct avps_pc *pc, uint32_t unit, uint32_t slot)
 {
-    return *avps_pc_guest(pc, header_at(pc, unit, slot) + 16U);
+    return *avps_pc_guest(pc, header_at(pc, unit, slot) + OFF_STATUS);
 }
 
 #define PC_TURNS 200U

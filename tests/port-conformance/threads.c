@@ -404,19 +404,24 @@ static void case_share(struct avps_pc *pc)
 #define BELL_ROUNDS   1000U
 #define BELL_PATIENCE 20000U /* turns of the device context that a request may take */
 
-/* @return whether the request came back in time. */
+/* @return whether the request came back in time. The ring is looked at after the turns were, as this
+ * CPU may be kept from running in between. */
 static bool bell_is_answered(struct avps_pc *pc)
 {
     const unsigned int since = atomic_load(&pc->turns);
     uint32_t slot = 0;
 
-    while (!avps_pc_reap(pc, 0, &slot)) {
-        if (atomic_load(&pc->turns) - since > BELL_PATIENCE) {
+    for (;;) {
+        const unsigned int turns = atomic_load(&pc->turns) - since;
+
+        if (avps_pc_reap(pc, 0, &slot)) {
+            return true;
+        }
+        if (turns > BELL_PATIENCE) {
             return false;
         }
         avps_pc_relax(pc);
     }
-    return true;
 }
 
 /* The driver on its CPU: one request at a time. Interrupts are off: it looks at the ring. */
