@@ -2,10 +2,10 @@
 /* A very small type 1 hypervisor in HS mode: one guest, whose console and entropy come from libavps. */
 #include <stdint.h>
 
-#include "avps/avps.h"
 #include "devices.h"
 #include "guest.h"
 #include "guest_map.h"
+#include "sbi.h"
 #include "stage2.h"
 #include "uart.h"
 
@@ -19,7 +19,9 @@ _Noreturn void hyp_main(void)
     if (!devices_init(hyp_guest_ram)) {
         uart_begin("cannot start: a device could not be made");
         uart_end();
-        guest_stop("none");
+        sbi_reset(SBI_SHUTDOWN);
+        for (;;) {
+        }
     }
     uart_begin("libavps example in HS mode");
     uart_field("devices", devices_guest()->count);
