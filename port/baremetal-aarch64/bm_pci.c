@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#define BM_PCI_DEVICE 0x8000U /* bytes of configuration space from one device to the next */
+
 _Static_assert(BM_DEVICES <= 32U, "one bus has places for 32 devices");
 
 enum avps_status bm_pci_init(struct bm_pci *bus, struct bm_board *board, struct bm_pci_map map)
@@ -68,15 +70,21 @@ static void bm_pci_memory(struct bm_pci *bus, uint64_t address, const struct bm_
     }
 }
 
-/* An access may reach any function, wherever its BARs are: one guard for the bus. */
-static const struct bm_guard *bm_pci_guard(const struct bm_board *board)
+/* The guard of the function that an access is for: by its number, or by where its BAR is. NULL: none. */
+static const struct bm_guard *bm_pci_guard(const struct bm_pci *bus, uint64_t ipa)
 {
-    const struct bm_guard *guard = NULL;
+    const struct bm_board *board = bus->board;
+    const bool configuration = ipa - bus->map.ecam < AVPS_ECAM_SIZE(1);
 
     for (uint32_t i = 0; i < board->count; i++) {
-        guard = board->slots[i].guard != NULL ? board->slots[i].guard : guard;
+        const struct avps_pci_range bar = avps_pci_bar(&bus->functions[i].pci, AVPS_PCI_BAR);
+        const bool number = (ipa - bus->map.ecam) / BM_PCI_DEVICE == i;
+
+        if (configuration ? number : ipa - bar.address < bar.size) {
+            return board->slots[i].guard;
+        }
     }
-    return guard;
+    return NULL;
 }
 
 /* @return false outside of the two windows. */
@@ -109,7 +117,7 @@ static void bm_pci_leave(const struct bm_guard *guard)
 
 bool bm_pci_trap(struct bm_pci *bus, uint64_t ipa, const struct bm_access *access, uint64_t x[31])
 {
-    const struct bm_guard *guard = bm_pci_guard(bus->board);
+    const struct bm_guard *guard = bm_pci_guard(bus, ipa);
 
     bm_pci_enter(guard);
     const bool ours = bm_pci_access(bus, ipa, access, x);
@@ -120,12 +128,12 @@ bool bm_pci_trap(struct bm_pci *bus, uint64_t ipa, const struct bm_access *acces
 
 bool bm_pci_reset(struct bm_pci *bus)
 {
-    const struct bm_guard *guard = bm_pci_guard(bus->board);
-
-    bm_pci_enter(guard);
     for (uint32_t i = 0; i < bus->board->count; i++) {
+        const struct bm_guard *guard = bus->board->slots[i].guard;
+
+        bm_pci_enter(guard);
         (void)avps_pci_reset(&bus->functions[i].pci); /* whether it is over is asked below */
+        bm_pci_leave(guard);
     }
-    bm_pci_leave(guard);
     return bm_reset(bus->board);
 }

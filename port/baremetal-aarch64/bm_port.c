@@ -173,6 +173,10 @@ bool bm_trap(struct bm_board *board, uint64_t ipa, const struct bm_access *acces
     }
     struct bm_slot *slot = &board->slots[offset / AVPS_MMIO_SIZE];
 
+    if (access->write && offset % AVPS_MMIO_SIZE == AVPS_MMIO_QUEUE_NOTIFY) { /* any context may */
+        avps_mmio_write(&slot->mmio, AVPS_MMIO_QUEUE_NOTIFY, access->width, bm_stored(access, x));
+        return true;
+    }
     bm_enter(slot);
     if (access->write) {
         avps_mmio_write(&slot->mmio, offset % AVPS_MMIO_SIZE, access->width, bm_stored(access, x));

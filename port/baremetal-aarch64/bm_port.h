@@ -35,7 +35,7 @@ struct bm_hooks {
 };
 
 /* Serialises a device with those of other boards: network devices on one switch work into each other's
- * queues. Entered around each access and each turn of the device, with the board's lock held; hooks
+ * queues. Entered around each access but doorbells and each turn of the device, with the board's lock held; hooks
  * may then be called for another board's guarded device, without that board's lock. */
 struct bm_guard {
     void (*enter)(void);

@@ -26,11 +26,16 @@ void bm_stage2_init(struct bm_stage2 *map)
 }
 
 /* The table of the window that holds `ipa`; NULL: there is none. */
-static uint64_t *stage2_window(const struct bm_stage2 *map, uint64_t ipa)
+static uint64_t *stage2_window(struct bm_stage2 *map, uint64_t ipa)
 {
-    const uint64_t entry = map->level1[ipa / BM_STAGE2_WINDOW];
+    const uint64_t entry = map->level1[ipa / BM_STAGE2_WINDOW] & STAGE2_ADDRESS;
 
-    return entry == 0U ? NULL : (uint64_t *)(uintptr_t)(entry & STAGE2_ADDRESS);
+    for (uint32_t i = 0; i < map->tables; i++) {
+        if (entry == (uintptr_t)map->level2[i]) {
+            return map->level2[i];
+        }
+    }
+    return NULL;
 }
 
 static uint64_t *stage2_window_make(struct bm_stage2 *map, uint64_t ipa)
@@ -53,7 +58,7 @@ static uint64_t *stage2_block(uint64_t *table, uint64_t ipa)
     return &table[ipa / BM_STAGE2_GRAIN % 512U];
 }
 
-static bool stage2_is_free(const struct bm_stage2 *map, uint64_t ipa, uint64_t size)
+static bool stage2_is_free(struct bm_stage2 *map, uint64_t ipa, uint64_t size)
 {
     for (uint64_t at = ipa; at < ipa + size; at += BM_STAGE2_GRAIN) {
         uint64_t *table = stage2_window(map, at);
@@ -83,7 +88,7 @@ enum avps_status bm_stage2_map(struct bm_stage2 *map, uint64_t ipa, uint64_t hos
     return AVPS_OK;
 }
 
-enum avps_status bm_stage2_find(const struct bm_stage2 *map, uint64_t ipa, uint64_t *host)
+enum avps_status bm_stage2_find(struct bm_stage2 *map, uint64_t ipa, uint64_t *host)
 {
     uint64_t *table = ipa < BM_STAGE2_LIMIT ? stage2_window(map, ipa) : NULL;
 

@@ -35,8 +35,7 @@ AVPS_NODISCARD enum avps_status bm_stage2_map(struct bm_stage2 *map, uint64_t ip
                                               uint64_t size);
 
 /* Machine address of guest address `ipa`. @return AVPS_OK; AVPS_E_GUEST_ADDR: it would trap. */
-AVPS_NODISCARD enum avps_status bm_stage2_find(const struct bm_stage2 *map, uint64_t ipa,
-                                               uint64_t *host);
+AVPS_NODISCARD enum avps_status bm_stage2_find(struct bm_stage2 *map, uint64_t ipa, uint64_t *host);
 
 /* VTTBR_EL2 for the guest with VMID `vmid`, and VTCR_EL2 for a machine with ID_AA64MMFR0_EL1.PARange
  * `pa_range`. */
