@@ -90,24 +90,33 @@ static const struct exits_window exits_windows[] = {
     {GUEST_UART, UART_SIZE, exits_early_uart},
 };
 
+static const struct exits_window *exits_find(uint64_t ipa)
+{
+    for (size_t i = 0; i < sizeof exits_windows / sizeof exits_windows[0]; i++) {
+        if (ipa - exits_windows[i].base < exits_windows[i].size) {
+            return &exits_windows[i];
+        }
+    }
+    return NULL;
+}
+
 /* @return false: nothing is at `ipa`. */
 static bool exits_platform_access(struct vcpu *vcpu, uint64_t ipa, const struct bm_access *how,
                                   uint64_t x[31])
 {
-    for (size_t i = 0; i < sizeof exits_windows / sizeof exits_windows[0]; i++) {
-        const struct exits_window *window = &exits_windows[i];
-        struct bm_gic_access access = {ipa - window->base, how->width, how->write,
-                                       how->write ? bm_stored(how, x) : 0U};
+    const struct exits_window *window = exits_find(ipa);
 
-        if (access.offset < window->size) {
-            window->access(vcpu, &access);
-            if (!how->write) {
-                bm_loaded(how, x, access.value);
-            }
-            return true;
-        }
+    if (window == NULL) {
+        return false;
     }
-    return false;
+    struct bm_gic_access access = {ipa - window->base, how->width, how->write,
+                                   how->write ? bm_stored(how, x) : 0U};
+
+    window->access(vcpu, &access);
+    if (!how->write) {
+        bm_loaded(how, x, access.value);
+    }
+    return true;
 }
 
 static bool exits_device_access(struct vcpu *vcpu, uint64_t ipa, const struct bm_access *how,

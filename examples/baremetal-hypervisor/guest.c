@@ -245,19 +245,26 @@ void guest_interrupts(struct vcpu *vcpu)
     gic_finish(intid);
 }
 
-_Noreturn void guest_run(struct vcpu *vcpu)
+/* The first CPU of a guest that is off looks whether it was asked to start it. */
+static void guest_serve_request(struct vcpu *vcpu)
 {
     struct guest *guest = vcpu->guest;
 
+    if (vcpu->index != 0U || guest->state != GUEST_OFF) {
+        return;
+    }
+    const unsigned int request = atomic_exchange(&guest->request, GUEST_NOTHING);
+
+    if (request == GUEST_START || request == GUEST_RESTART) {
+        guest_begin(guest);
+    }
+}
+
+_Noreturn void guest_run(struct vcpu *vcpu)
+{
     for (;;) {
         guest_interrupts(vcpu);
-        if (vcpu->index == 0U && guest->state == GUEST_OFF) {
-            const unsigned int request = atomic_exchange(&guest->request, GUEST_NOTHING);
-
-            if (request == GUEST_START || request == GUEST_RESTART) {
-                guest_begin(guest);
-            }
-        }
+        guest_serve_request(vcpu);
         if (guest_starts(vcpu)) {
             guest_enter(vcpu);
         }

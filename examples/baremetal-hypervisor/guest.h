@@ -24,7 +24,7 @@
 enum guest_state { GUEST_OFF, GUEST_RUNNING, GUEST_ENDING };
 enum guest_request { GUEST_NOTHING, GUEST_START, GUEST_STOP, GUEST_RESTART };
 
-struct guest {
+struct guest { /* in the order of use; NOLINT(clang-analyzer-optin.performance.Padding) */
     const struct avps_platform_guest *plan;
     uint32_t number;
     bool is_operator; /* it may have other guests started and stopped */

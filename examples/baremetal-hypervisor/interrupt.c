@@ -88,7 +88,7 @@ void interrupt_deliver(struct vcpu *vcpu)
 {
     struct bm_gic *gic = &vcpu->guest->gic;
     uint64_t *lr = gic->cpus[vcpu->index].lr;
-    uint64_t before[BM_GIC_LRS];
+    uint64_t before[BM_GIC_LRS] = {0};
 
     lock_take(&vcpu->guest->gic_lock);
     for (uint32_t i = 0; i < gic->lr_count; i++) {

@@ -110,7 +110,7 @@ static void main_make_guests(const struct host *host)
 
 void hyp_main(void)
 {
-    struct host host;
+    static struct host host; /* guests keep pointers into it; this stack is reused */
 
     mmu_init();
     uart_init(MAIN_UART_FALLBACK);

@@ -32,16 +32,16 @@ struct network {
 
 static struct network network_all[NETWORK_MAX];
 static const struct avps_platform *network_platform;
-static struct lock network_lock;
+static struct fair_lock network_lock;
 
 static void network_enter(void)
 {
-    lock_take(&network_lock);
+    fair_lock_take(&network_lock);
 }
 
 static void network_leave(void)
 {
-    lock_give(&network_lock);
+    fair_lock_give(&network_lock);
 }
 
 static const struct bm_guard network_guard = {network_enter, network_leave};

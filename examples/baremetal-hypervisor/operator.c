@@ -16,6 +16,14 @@ static bool operator_word(const char *line, uint32_t len, const char *word, uint
     return len >= *rest && memcmp(line, word, *rest) == 0;
 }
 
+/* Whether `line` ends with `word`: the kernel puts its time in front. */
+static bool operator_ends(const char *line, uint32_t len, const char *word)
+{
+    const uint32_t size = (uint32_t)strlen(word);
+
+    return len >= size && memcmp(line + len - size, word, size) == 0;
+}
+
 static void operator_append(char *text, const char *more)
 {
     const size_t at = strlen(text);
@@ -64,6 +72,17 @@ struct operator_command {
     enum guest_request request;
 };
 
+static const char *operator_ask(const char *name, uint32_t len, enum guest_request request)
+{
+    struct guest *other = operator_find(name, len);
+
+    if (other == NULL) {
+        return "AVPS-DONE no";
+    }
+    guest_ask(other, request);
+    return "AVPS-DONE yes";
+}
+
 static const char *operator_command(const char *line, uint32_t len)
 {
     static const struct operator_command commands[] = {
@@ -72,13 +91,7 @@ static const char *operator_command(const char *line, uint32_t len)
 
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (operator_word(line, len, commands[i].word, &rest)) {
-            struct guest *other = operator_find(line + rest, len - rest);
-
-            if (other == NULL) {
-                return "AVPS-DONE no";
-            }
-            guest_ask(other, commands[i].request);
-            return "AVPS-DONE yes";
+            return operator_ask(line + rest, len - rest, commands[i].request);
         }
     }
     if (operator_word(line, len, "is ", &rest)) {
@@ -96,7 +109,7 @@ const char *operator_read(struct guest *guest, const char *line, uint32_t len)
     if (operator_word(line, len, "AVPS-ASK ", &rest)) {
         return operator_answer(guest, line + rest, len - rest);
     }
-    if (operator_word(line, len, "AVPS-INIT", &rest)) {
+    if (operator_ends(line, len, "AVPS-INIT")) {
         guest_booted(guest);
     } else if (operator_word(line, len, "AVPS-DO ", &rest) && guest->is_operator) {
         return operator_command(line + rest, len - rest);

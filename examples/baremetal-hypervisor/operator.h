@@ -3,7 +3,7 @@
  * operator=NAME names, what it asks to be done with the others.
  *
  *   AVPS-ASK n          every guest: "AVPS-ANSWER n+1" is typed
- *   AVPS-INIT           every guest: its first process runs; the boot time is reported
+ *   ... AVPS-INIT       every guest: its first process runs; the boot time is reported
  *   AVPS-DO start NAME  the operator's guest; also stop, restart: "AVPS-DONE yes" or "no" is typed
  *   AVPS-DO is NAME     "AVPS-DONE running" or "off" */
 #ifndef HYP_OPERATOR_H

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "fault.h"
 #include "guest.h"
 #include "machine.h"
 #include "uart.h"

@@ -16,7 +16,4 @@ void report_end(const struct guest *guest);
 /* Every device of a board, and its queues that were used. */
 void report_board(const struct guest *guest, const struct bm_board *board);
 
-/* The hypervisor itself faulted; called by vectors.S. */
-_Noreturn void hyp_fault(uint64_t esr, uint64_t elr, uint64_t far);
-
 #endif

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "report.h"
+#include "fault.h"
 
 void *memchr(const void *mem, int byte, size_t len)
 {

@@ -17,11 +17,11 @@
 #define TERMINAL_BULK 1U /* port number */
 
 /* Bytes per second that a guest may print where several share the UART: no guest may hold it. */
-#define TERMINAL_RATE 32768U
+#define TERMINAL_RATE 4096U
 
 /* ---- port 0: the UART ---- */
 
-/* Whether one more byte may be printed in this second. */
+/* Whether the line may still be printed in this second (of 2^30 nanoseconds). */
 static bool terminal_may_print(struct terminal_screen *screen)
 {
     const uint64_t second = clock_now_ns() >> 30;
@@ -30,7 +30,7 @@ static bool terminal_may_print(struct terminal_screen *screen)
         screen->second = second;
         screen->printed = 0;
     }
-    screen->printed++;
+    screen->printed += screen->len;
     return screen->printed <= TERMINAL_RATE;
 }
 
@@ -46,14 +46,15 @@ static void terminal_show_line(const struct guest *guest)
     uart_end();
 }
 
-/* One byte to the screen. @return true: a line is complete. */
+/* One byte to the screen; what a terminal would take for a command is not shown. @return true: a line is
+ * complete. */
 static bool terminal_put(struct guest *guest, char byte)
 {
     struct terminal_screen *screen = &guest->screen;
-    const bool full = screen->len == TERMINAL_LINE;
+    const bool shown = byte >= ' ' && byte <= '~';
 
-    if (byte != '\n' && byte != '\r' && !full) {
-        screen->line[screen->len++] = byte;
+    if (byte != '\n' && byte != '\r' && screen->len != TERMINAL_LINE) {
+        screen->line[screen->len++] = shown ? byte : '?';
     }
     if (guest_count() != 1U && byte == '\n') {
         if (terminal_may_print(screen)) {
@@ -65,9 +66,12 @@ static bool terminal_put(struct guest *guest, char byte)
     return byte == '\n';
 }
 
-/* Type an answer into the guest, as a person would. */
+/* Type an answer into the guest, as a person would; NULL: there is none. */
 static void terminal_answer(struct terminal *terminal, const char *text)
 {
+    if (text == NULL) {
+        return;
+    }
     (void)ring_put(&terminal->keys, (const uint8_t *)text, (uint32_t)strlen(text));
     (void)ring_put(&terminal->keys, (const uint8_t *)"\n", 1U);
     terminal->answers++;
@@ -85,12 +89,8 @@ static enum avps_status terminal_output(void *ctx, uint32_t port, const uint8_t 
     }
     for (uint32_t i = 0; i < len; i++) {
         if (terminal_put(part->guest, (char)bytes[i])) {
-            const char *answer = operator_read(part->guest, screen->line, screen->len);
-
+            terminal_answer(&part->terminal, operator_read(part->guest, screen->line, screen->len));
             screen->len = 0;
-            if (answer != NULL) {
-                terminal_answer(&part->terminal, answer);
-            }
         }
     }
     *taken = len;
@@ -103,6 +103,7 @@ void terminal_early(struct guest *guest, char byte)
         uart_relay(&byte, 1U);
     }
     if (terminal_put(guest, byte)) {
+        (void)operator_read(guest, guest->screen.line, guest->screen.len); /* no keys to type on */
         guest->screen.len = 0;
     }
 }

@@ -2,9 +2,7 @@
 # The workloads that avps.tests names (all), one device after the other. Every step is named on the
 # console; the row at the end of a device is what the table is made of.
 
-now_ms() {
-    awk '{ print int($1 * 1000) }' /proc/uptime
-}
+. /tests/test-lib.sh
 
 # The virtio device with id $1 (four hex digits), as virtioN.
 virtio_device() {

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
-# The bare-metal port: QEMU as the machine, with EL2, GICv3 and one CPU, the hypervisor as its
-# "kernel"; the guest's kernel and initramfs lie in memory, where the machine's device tree tells the
-# hypervisor.
+# The bare-metal port: QEMU as the machine, with EL2 and GICv3, the hypervisor as its "kernel"; the guests'
+# kernels and initramfs, and a platform file, lie in memory, where the machine's device tree tells the
+# hypervisor. Scenarios with several guests are in baremetal-guests.sh.
 
 PORT_ABOUT='devices by libavps in a hypervisor at EL2'
-PORT_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build)
+PORT_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build
+    device-tree-compiler)
+PORT_SCENARIOS='guests cockpit'
+. "$HERE/lib/baremetal-guests.sh"
 
 MACHINE_MIB=1024
 KERNEL_AT=0x44200000
 INITRD_AT=0x4a000000
 BOOT_SECONDS=240 # no boot takes this long: something hangs
 
-# boot_guest OPTIONS ARGS [TIMEOUT-COMMAND...]: hypervisor options, guest's kernel arguments.
+# boot_guest OPTIONS ARGS [TIMEOUT-COMMAND...]: hypervisor options, guests' kernel arguments. $MACHINE_MORE are
+# further arguments of QEMU.
 boot_guest() {
     local options=$1 args=$2
     shift 2
@@ -21,9 +25,10 @@ boot_guest() {
         -nodefaults -display none -serial "$SERIAL" -no-reboot \
         -kernel "$HYPERVISOR" -append "$options" \
         -device "guest-loader,addr=$KERNEL_AT,kernel=$GUEST_KERNEL,bootargs=${args//,/,,}" \
-        -device "guest-loader,addr=$INITRD_AT,initrd=$INITRAMFS"
+        -device "guest-loader,addr=$INITRD_AT,initrd=$INITRAMFS" "${MACHINE_MORE[@]}"
 }
 
+MACHINE_MORE=()
 GUEST_ARGS='console=hvc0 earlycon=pl011,0x09000000 quiet loglevel=4 panic=-1 random.trust_bootloader=off'
 [ "$PCI_INTERRUPTS" = msix ] || GUEST_ARGS="$GUEST_ARGS pci=nomsi"
 
@@ -36,7 +41,7 @@ build_hypervisor() {
         --toolchain "$ROOT/cmake/toolchains/aarch64-freestanding.cmake" \
         -DCMAKE_BUILD_TYPE=Release -DAVPS_LIBFDT_INCLUDE="$GUEST_ROOT/usr/include" \
         -DAVPS_LIBFDT_LIBRARY="$(find "$GUEST_ROOT/usr/lib" -name libfdt.a)" >>"$LOG" 2>&1 &&
-        cmake --build "$BUILD/hypervisor" --target hypervisor --parallel "$(nproc)" >>"$LOG" 2>&1 ||
+        cmake --build "$BUILD/hypervisor" --target hypervisor hostile --parallel "$(nproc)" >>"$LOG" 2>&1 ||
         die "the hypervisor does not build, see $LOG"
     HYPERVISOR=$BUILD/hypervisor/hypervisor.elf
 }
@@ -62,6 +67,7 @@ run_guest() {
 
 port_boot() {
     local transport ring
+    [ "$SCENARIO" = devices ] || { "boot_$SCENARIO"; return; }
     progress "booting Linux $GUEST_KERNEL_VERSION: ${TRANSPORTS/ / and } with ${RINGS/ / and } rings, and once to be crashed"
     for transport in $TRANSPORTS; do
         for ring in $RINGS; do
@@ -76,6 +82,7 @@ port_boot() {
 
 port_table() {
     local transport ring device log
+    [ "$SCENARIO" = devices ] || { "table_$SCENARIO"; return; }
     for transport in $TRANSPORTS; do
         for ring in $RINGS; do
             log=$BUILD/console-$transport-$ring.log
