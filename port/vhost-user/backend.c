@@ -89,8 +89,7 @@ static void connection_forget(struct avps_vu *vu)
     vu->protocol_features = 0;
     vu->status = 0;
     vu->broken = false;
-    vu->iotlb.count = 0;
-    vu->iotlb.misses = 0;
+    vu->letting_go = false;
     vu_memory_clear(&vu->memory);
     vu_apply_memory(vu);
     vu_mapping_unmap(&vu->log.mapping);

@@ -196,27 +196,6 @@ static bool memory_is_used_ring(const struct avps_vu *vu, avps_gpa gpa, uint64_t
     return false;
 }
 
-/* An I/O virtual address is logged as the guest address it stands for, piece by piece. */
-static void memory_log_iova(struct avps_vu *vu, uint64_t iova, uint64_t len)
-{
-    while (len != 0U) {
-        const struct vu_iotlb_entry *entry = vu_iotlb_find(&vu->iotlb, iova);
-        avps_gpa gpa = 0;
-
-        if (entry == NULL) {
-            return; /* gone meanwhile: only after an invalidation, which waits for requests */
-        }
-        const uint64_t off = iova - entry->iova;
-        const uint64_t piece = len < entry->size - off ? len : entry->size - off;
-
-        if (vu_memory_guest_of_user(&vu->memory, entry->user + off, piece, &gpa)) {
-            vu_log_mark(&vu->log, gpa, piece);
-        }
-        iova += piece;
-        len -= piece;
-    }
-}
-
 static void memory_op_dirty(void *ctx, avps_gpa gpa, uint64_t len)
 {
     struct avps_vu *vu = ctx;
@@ -227,49 +206,9 @@ static void memory_op_dirty(void *ctx, avps_gpa gpa, uint64_t len)
         if (is_logged) {
             vu_log_mark(&vu->log, logged, len);
         }
-    } else if (vu_uses_iotlb(vu)) {
-        memory_log_iova(vu, gpa, len);
     } else {
         vu_log_mark(&vu->log, gpa, len);
     }
-}
-
-static enum avps_status memory_miss(struct avps_vu *vu, uint64_t iova, enum avps_access access)
-{
-    const struct vu_iotlb_msg msg = {.iova = iova, .perm = (uint8_t)access, .type = VU_IOTLB_MISS};
-
-    if (vu->backend_fd < 0) {
-        return AVPS_E_GUEST_ADDR; /* nobody can be asked */
-    }
-    if (vu_iotlb_note_miss(&vu->iotlb, iova, (uint8_t)access) &&
-        vu_tell(vu, VU_BACKEND_IOTLB_MSG, &msg, sizeof msg)) {
-        vu->counters.misses++;
-    }
-    return AVPS_AGAIN;
-}
-
-static enum avps_status memory_op_translate(void *ctx, avps_gpa iova, enum avps_access access,
-                                            uint64_t *len, uint8_t **ptr)
-{
-    struct avps_vu *vu = ctx;
-    const struct vu_iotlb_entry *entry = vu_iotlb_find(&vu->iotlb, iova);
-    avps_gpa gpa = 0;
-
-    if (entry == NULL) {
-        return memory_miss(vu, iova, access);
-    }
-    if ((entry->perm & (uint32_t)access) != (uint32_t)access) {
-        return AVPS_E_GUEST_ACCESS;
-    }
-    const uint64_t off = iova - entry->iova;
-    if (*len > entry->size - off) {
-        *len = entry->size - off;
-    }
-    if (!vu_memory_guest_of_user(&vu->memory, entry->user + off, *len, &gpa)) {
-        return AVPS_E_GUEST_ADDR; /* its region was removed */
-    }
-    *ptr = vu_memory_host(&vu->memory, gpa, *len);
-    return *ptr != NULL ? AVPS_OK : AVPS_E_GUEST_ADDR;
 }
 
 static enum avps_status memory_op_nothing(void *ctx, avps_gpa gpa, enum avps_access access,
@@ -285,9 +224,6 @@ static enum avps_status memory_op_nothing(void *ctx, avps_gpa gpa, enum avps_acc
 
 static const struct avps_mem_ops memory_nothing_ops = {.translate = memory_op_nothing};
 static const struct avps_mem_ops memory_log_ops = {.dirty = memory_op_dirty};
-static const struct avps_mem_ops memory_iotlb_ops = {.translate = memory_op_translate};
-static const struct avps_mem_ops memory_iotlb_log_ops = {.translate = memory_op_translate,
-                                                         .dirty = memory_op_dirty};
 
 void avps_vu_no_memory(struct avps_mem *mem)
 {
@@ -301,7 +237,7 @@ void vu_apply_memory(struct avps_vu *vu)
     enum avps_status status = AVPS_E_PARAM;
 
     if (vu_uses_iotlb(vu)) {
-        status = avps_mem_init_ops(&vu->mem, logs ? &memory_iotlb_log_ops : &memory_iotlb_ops, vu);
+        status = vu_iotlb_apply(vu, logs, &vu->mem);
     } else if (vu->memory.count != 0U) {
         status = avps_mem_init_regions(&vu->mem, vu->memory.table, vu->memory.count,
                                        logs ? &memory_log_ops : NULL, vu);

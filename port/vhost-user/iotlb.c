@@ -1,95 +1,96 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The IOTLB: a sorted array -> look-up -> update and invalidate -> misses. */
-#include "iotlb.h"
+/* The IOTLB: misses -> the memory behind it -> what the front end tells. */
+#include "vu_internal.h"
 
-#include <string.h>
+/* ---- misses ---- */
 
-/* Index of the first entry that ends behind `iova`. */
-static uint32_t iotlb_place(const struct vu_iotlb *tlb, uint64_t iova)
+/* A channel that is full, or gone for a moment, is tried again at a later poll. */
+static enum avps_status iotlb_lookup(void *ctx, avps_gpa iova, enum avps_access access,
+                                     struct avps_iotlb_range *range)
 {
-    uint32_t low = 0;
-    uint32_t high = tlb->count;
+    struct avps_vu *vu = ctx;
+    const struct vu_iotlb_msg msg = {.iova = iova, .perm = (uint8_t)access, .type = VU_IOTLB_MISS};
 
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2U;
-        const struct vu_iotlb_entry *entry = &tlb->entries[middle];
-
-        if (entry->iova + (entry->size - 1U) < iova) {
-            low = middle + 1U;
-        } else {
-            high = middle;
-        }
+    (void)range;
+    if (vu->backend_fd < 0) {
+        return AVPS_E_GUEST_ADDR; /* nobody can be asked */
     }
-    return low;
+    if (!vu_tell(vu, VU_BACKEND_IOTLB_MSG, &msg, sizeof msg)) {
+        return AVPS_E_IO;
+    }
+    vu->counters.misses++;
+    return AVPS_AGAIN;
 }
 
-const struct vu_iotlb_entry *vu_iotlb_find(const struct vu_iotlb *tlb, uint64_t iova)
+static void iotlb_wake(void *ctx)
 {
-    const uint32_t at = iotlb_place(tlb, iova);
+    const struct avps_vu *vu = ctx;
 
-    return at < tlb->count && tlb->entries[at].iova <= iova ? &tlb->entries[at] : NULL;
+    avps_posix_runner_wake(vu->config.runner);
 }
 
-static void iotlb_drop(struct vu_iotlb *tlb, uint32_t at)
+/* Rings, too, are logged as the guest addresses that they are at. */
+static void iotlb_dirty(void *ctx, avps_gpa gpa, uint64_t len)
 {
-    tlb->count--;
-    (void)memmove(&tlb->entries[at], &tlb->entries[at + 1U],
-                  (tlb->count - at) * sizeof tlb->entries[0]);
+    struct avps_vu *vu = ctx;
+
+    vu_log_mark(&vu->log, gpa, len);
 }
 
-void vu_iotlb_invalidate(struct vu_iotlb *tlb, uint64_t iova, uint64_t size)
-{
-    const uint64_t last = size - 1U > UINT64_MAX - iova ? UINT64_MAX : iova + (size - 1U);
+static const struct avps_iotlb_ops iotlb_ops = {.lookup = iotlb_lookup, .wake = iotlb_wake};
+static const struct avps_iotlb_ops iotlb_log_ops = {
+    .lookup = iotlb_lookup, .wake = iotlb_wake, .dirty = iotlb_dirty};
 
-    if (size == 0U) {
-        return;
-    }
-    const uint32_t at = iotlb_place(tlb, iova);
-    while (at < tlb->count && tlb->entries[at].iova <= last) {
-        iotlb_drop(tlb, at);
-    }
+/* ---- the memory behind it ---- */
+
+enum avps_status vu_iotlb_apply(struct avps_vu *vu, bool logs, struct avps_mem *mem)
+{
+    const struct avps_iotlb_config config = {.regions = vu->memory.table,
+                                             .region_count = vu->memory.count,
+                                             .entries = vu->iotlb.entries,
+                                             .entry_count = VU_IOTLB_ENTRIES,
+                                             .questions = vu->iotlb.questions,
+                                             .question_count = VU_IOTLB_QUESTIONS,
+                                             .ops = logs ? &iotlb_log_ops : &iotlb_ops,
+                                             .ctx = vu};
+    const enum avps_status status = avps_iotlb_init(&vu->iotlb.tlb, &config);
+
+    return status == AVPS_OK ? avps_iotlb_mem(&vu->iotlb.tlb, mem) : status;
 }
 
-static void iotlb_answer_misses(struct vu_iotlb *tlb, const struct vu_iotlb_entry *entry)
-{
-    uint32_t kept = 0;
+/* ---- what the front end tells ---- */
 
-    for (uint32_t i = 0; i < tlb->misses; i++) {
-        if (tlb->missed[i].iova - entry->iova >= entry->size) {
-            tlb->missed[kept] = tlb->missed[i];
-            kept++;
-        }
+/* An answer without room is asked for again when a request has made some. */
+enum vu_result vu_iotlb_update(struct avps_vu *vu, const struct vu_iotlb_msg *msg)
+{
+    struct avps_iotlb_range range = {.iova = msg->iova, .size = msg->size, .access = msg->perm};
+
+    if (!vu_memory_guest_of_user(&vu->memory, msg->user_addr, msg->size, &range.gpa) ||
+        avps_iotlb_update(&vu->iotlb.tlb, &range) == AVPS_E_PARAM) {
+        vu_reason(vu, "IOTLB_MSG: an update that is empty, wraps, or leaves the memory regions");
+        return VU_FAILED;
     }
-    tlb->misses = kept;
+    return vu_rings_update(vu);
 }
 
-void vu_iotlb_update(struct vu_iotlb *tlb, const struct vu_iotlb_entry *entry)
+static bool iotlb_is_in_use(struct avps_vu *vu, const struct vu_iotlb_msg *msg)
 {
-    vu_iotlb_invalidate(tlb, entry->iova, entry->size);
-    if (tlb->count == VU_IOTLB_ENTRIES) { /* asked for again when it is needed */
-        tlb->victim = (tlb->victim + 1U) % VU_IOTLB_ENTRIES;
-        iotlb_drop(tlb, tlb->victim);
-    }
-    const uint32_t at = iotlb_place(tlb, entry->iova);
-
-    (void)memmove(&tlb->entries[at + 1U], &tlb->entries[at],
-                  (tlb->count - at) * sizeof tlb->entries[0]);
-    tlb->entries[at] = *entry;
-    tlb->count++;
-    iotlb_answer_misses(tlb, entry);
+    return avps_iotlb_invalidate(&vu->iotlb.tlb, msg->iova, msg->size) == AVPS_PENDING;
 }
 
-bool vu_iotlb_note_miss(struct vu_iotlb *tlb, uint64_t iova, uint8_t perm)
+/* Nothing uses the range once this is acknowledged: requests in it are back, rings in it have stopped,
+ * others go on. An entry is given up as a whole, so a ring outside the range may be what uses it: then
+ * all of them stop. */
+enum vu_result vu_iotlb_invalidate(struct avps_vu *vu, const struct vu_iotlb_msg *msg)
 {
-    for (uint32_t i = 0; i < tlb->misses; i++) {
-        if (tlb->missed[i].iova == iova && (tlb->missed[i].perm & perm) == perm) {
-            return false;
-        }
+    enum vu_result result = VU_DONE;
+
+    if (iotlb_is_in_use(vu, msg) || vu->letting_go) {
+        result = vu_rings_let_go(vu, msg->iova, msg->size);
     }
-    if (tlb->misses == VU_IOTLB_MISSES) {
-        return false; /* asked for when others are answered and the queue is looked at again */
+    if (result == VU_DONE && iotlb_is_in_use(vu, msg)) {
+        result = vu_rings_pause(vu);
     }
-    tlb->missed[tlb->misses] = (struct vu_iotlb_miss){iova, perm};
-    tlb->misses++;
-    return true;
+    vu->letting_go = result == VU_LATER;
+    return result == VU_DONE ? vu_rings_update(vu) : result;
 }

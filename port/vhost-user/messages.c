@@ -566,32 +566,6 @@ static enum vu_result on_set_backend_req_fd(struct avps_vu *vu, struct vu_messag
     return VU_DONE;
 }
 
-static enum vu_result iotlb_update(struct avps_vu *vu, const struct vu_iotlb_msg *msg)
-{
-    const struct vu_iotlb_entry entry = {msg->iova, msg->size, msg->user_addr, msg->perm};
-    avps_gpa gpa = 0;
-
-    if (msg->size == 0U || msg->size - 1U > UINT64_MAX - msg->iova || msg->perm == 0U ||
-        msg->perm > AVPS_ACCESS_RW ||
-        !vu_memory_guest_of_user(&vu->memory, msg->user_addr, msg->size, &gpa)) {
-        vu_reason(vu, "IOTLB_MSG: an update that is empty, wraps, or leaves the memory regions");
-        return VU_FAILED;
-    }
-    vu_iotlb_update(&vu->iotlb, &entry);
-    avps_posix_runner_wake(vu->config.runner); /* a queue may wait for it */
-    return vu_rings_update(vu);
-}
-
-/* Nothing may use the range once this is acknowledged: neither a ring nor a request. */
-static enum vu_result iotlb_invalidate(struct avps_vu *vu, const struct vu_iotlb_msg *msg)
-{
-    if (vu_rings_pause(vu) == VU_LATER) {
-        return VU_LATER;
-    }
-    vu_iotlb_invalidate(&vu->iotlb, msg->iova, msg->size);
-    return vu_rings_update(vu);
-}
-
 static enum vu_result on_iotlb_msg(struct avps_vu *vu, struct vu_message *m)
 {
     const struct vu_iotlb_msg *msg = &m->payload.iotlb;
@@ -601,10 +575,10 @@ static enum vu_result on_iotlb_msg(struct avps_vu *vu, struct vu_message *m)
         return VU_REFUSED;
     }
     if (msg->type == VU_IOTLB_UPDATE) {
-        return iotlb_update(vu, msg);
+        return vu_iotlb_update(vu, msg);
     }
     if (msg->type == VU_IOTLB_INVALIDATE) {
-        return iotlb_invalidate(vu, msg);
+        return vu_iotlb_invalidate(vu, msg);
     }
     vu_reason(vu, "IOTLB_MSG of type %u", msg->type);
     return VU_REFUSED;

@@ -147,6 +147,7 @@ struct ring_areas {
     avps_gpa desc;
     avps_gpa driver;
     avps_gpa device;
+    uint64_t driver_len;
     uint64_t device_len;
 };
 
@@ -162,11 +163,11 @@ static bool ring_find_area(const struct vu_ring *ring, uint64_t told, uint64_t l
 static bool ring_find(const struct vu_ring *ring, struct ring_areas *areas)
 {
     const bool packed = ring_is_packed(ring);
-    const uint64_t driver_len = packed ? 4U : 6U + UINT64_C(2) * ring->size;
 
+    areas->driver_len = packed ? 4U : 6U + UINT64_C(2) * ring->size;
     areas->device_len = packed ? 4U : 6U + UINT64_C(8) * ring->size;
     return ring_find_area(ring, ring->addr.descriptor, UINT64_C(16) * ring->size, &areas->desc) &&
-           ring_find_area(ring, ring->addr.available, driver_len, &areas->driver) &&
+           ring_find_area(ring, ring->addr.available, areas->driver_len, &areas->driver) &&
            ring_find_area(ring, ring->addr.used, areas->device_len, &areas->device);
 }
 
@@ -292,7 +293,7 @@ static enum vu_result ring_started(struct vu_ring *ring, const struct ring_areas
 static enum vu_result ring_failed(struct vu_ring *ring, enum avps_status status)
 {
     vu_inflight_stop(&ring->inflight);
-    if (status == AVPS_AGAIN) {
+    if (status == AVPS_AGAIN || status == AVPS_E_IO) { /* not told yet, or it could not be asked */
         ring->waiting = true;
         return VU_DONE;
     }
@@ -347,6 +348,7 @@ enum vu_result vu_ring_pause(struct vu_ring *ring)
     const enum avps_status status = avps_remote_stop_queue(&ring->vu->remote, ring->index, &at);
 
     ring->waiting = false;
+    ring->stopping = status == AVPS_PENDING;
     if (status == AVPS_PENDING) {
         return VU_LATER;
     }
@@ -364,6 +366,37 @@ enum vu_result vu_rings_pause(struct avps_vu *vu)
 
     for (uint16_t i = 0; i < vu->ring_count; i++) {
         if (vu_ring_pause(&vu->rings[i]) == VU_LATER) {
+            result = VU_LATER;
+        }
+    }
+    return result;
+}
+
+/* Whether an area that was told has a part in a range; neither is empty. */
+static bool area_is_in(uint64_t area, uint64_t len, uint64_t iova, uint64_t size)
+{
+    return area <= iova ? iova - area < len : area - iova < size;
+}
+
+static bool ring_is_in(const struct vu_ring *ring, uint64_t iova, uint64_t size)
+{
+    struct ring_areas areas;
+
+    return ring_find(ring, &areas) &&
+           (area_is_in(areas.desc, UINT64_C(16) * ring->size, iova, size) ||
+            area_is_in(areas.driver, areas.driver_len, iova, size) ||
+            area_is_in(areas.device, areas.device_len, iova, size));
+}
+
+enum vu_result vu_rings_let_go(struct avps_vu *vu, uint64_t iova, uint64_t size)
+{
+    enum vu_result result = VU_DONE;
+
+    for (uint16_t i = 0; i < vu->ring_count; i++) {
+        struct vu_ring *ring = &vu->rings[i];
+
+        if (avps_remote_queue_is_enabled(&vu->remote, i) &&
+            (ring->stopping || ring_is_in(ring, iova, size)) && vu_ring_pause(ring) == VU_LATER) {
             result = VU_LATER;
         }
     }

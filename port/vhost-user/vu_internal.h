@@ -32,9 +32,10 @@ struct vu_ring {
     struct avps_remote_position used;
     bool started; /* a kick descriptor was set, or a kick came */
     bool enabled;
-    bool waiting; /* its start waits for an IOTLB entry */
-    bool nofd;    /* SET_VRING_KICK without a descriptor: poll */
-    int kick_fd;  /* -1: none */
+    bool waiting;  /* its start waits for an IOTLB entry */
+    bool stopping; /* its stop waits for requests in flight */
+    bool nofd;     /* SET_VRING_KICK without a descriptor: poll */
+    int kick_fd;   /* -1: none */
     int call_fd;
     int err_fd;
     struct avps_posix_source kick_source;
@@ -88,6 +89,7 @@ struct avps_vu {
     bool stopping; /* avps_vu_stop was called */
     bool broken;   /* `reason` says why the connection must be closed */
     bool reset_asked;
+    bool letting_go; /* an invalidation waits for rings to stop */
     uint32_t losses; /* vu_mapping_losses when it was last looked at */
 
     /* what was negotiated */
@@ -141,10 +143,18 @@ enum vu_result vu_rings_update(struct avps_vu *vu);
 /* Stop it with nothing in flight: VU_DONE, VU_LATER. */
 enum vu_result vu_ring_pause(struct vu_ring *ring);
 enum vu_result vu_rings_pause(struct avps_vu *vu);
+/* Stop those that have a part in [iova, iova + size), and those whose stop was begun: VU_DONE, VU_LATER. */
+enum vu_result vu_rings_let_go(struct avps_vu *vu, uint64_t iova, uint64_t size);
 bool vu_rings_run(const struct avps_vu *vu);
 void vu_ring_kick(struct vu_ring *ring);
 void vu_ring_watch_kicks(struct vu_ring *ring);
 extern const struct avps_remote_ops vu_remote_ops;
+
+/* iotlb.c */
+/* A handle for the device, over the memory that is known: empty. */
+enum avps_status vu_iotlb_apply(struct avps_vu *vu, bool logs, struct avps_mem *mem);
+enum vu_result vu_iotlb_update(struct avps_vu *vu, const struct vu_iotlb_msg *msg);
+enum vu_result vu_iotlb_invalidate(struct avps_vu *vu, const struct vu_iotlb_msg *msg);
 
 /* polling.c */
 void vu_polling_update(struct avps_vu *vu);

@@ -324,8 +324,8 @@ void front_raw(struct front *f, const void *bytes, size_t len, const int *fds, u
     assert_int_equal(sendmsg(f->fd, &msg, MSG_NOSIGNAL), (ssize_t)len);
 }
 
-static void front_send_flags(struct front *f, uint32_t request, uint32_t flags, const void *payload,
-                             uint32_t size, const int *fds, unsigned int count)
+void front_send_flags(struct front *f, uint32_t request, uint32_t flags, const void *payload,
+                      uint32_t size, const int *fds, unsigned int count)
 {
     const struct front_header header = {request, FRONT_VERSION | flags, size};
     uint8_t bytes[sizeof header + 512U];

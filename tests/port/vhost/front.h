@@ -203,6 +203,9 @@ void front_raw(struct front *f, const void *bytes, size_t len, const int *fds, u
 /* A well-formed message; steps the loop. */
 void front_send(struct front *f, uint32_t request, const void *payload, uint32_t size,
                 const int *fds, unsigned int count);
+/* The same with flags beside the version's. */
+void front_send_flags(struct front *f, uint32_t request, uint32_t flags, const void *payload,
+                      uint32_t size, const int *fds, unsigned int count);
 /* With need_reply; the answer is a u64. */
 uint64_t front_ack(struct front *f, uint32_t request, const void *payload, uint32_t size,
                    const int *fds, unsigned int count);

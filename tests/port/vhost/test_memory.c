@@ -66,14 +66,19 @@ static unsigned int iotlb_serve(void)
     return count;
 }
 
-static void iotlb_open(void **state)
+static void iotlb_open_as(void **state, const struct front_options *options)
 {
-    front_open(&f, &(struct front_options){.device = FRONT_BLK, .iommu = true});
+    front_open(&f, options);
     front_negotiate(&f, P_REPLY_ACK | P_BACKEND_REQ | P_CONFIG,
                     FRONT_BASIC | FRONT_PROTOCOL | FRONT_IOMMU |
                         (test_is_packed(state) ? FRONT_PACKED : 0U));
     front_backend_channel(&f);
     front_give_memory(&f);
+}
+
+static void iotlb_open(void **state)
+{
+    iotlb_open_as(state, &(struct front_options){.device = FRONT_BLK, .iommu = true});
     front_ring_new(&f, 0);
     front_ring_start(&f, 0);
 }
@@ -114,6 +119,94 @@ static void test_iotlb_invalidation_stops_rings_and_requests(void **state)
     assert_int_equal(test_mem_changed(&f.mem, NULL, 0), 0);
     assert_true(iotlb_serve() >= 1U);
     front_expect_used(&f, 0, id, 513);
+    front_close(&f);
+}
+
+/* A ring over a page border, told page by page, is one piece all the same. */
+static void test_iotlb_ring_over_a_page_border_starts(void **state)
+{
+    iotlb_open_as(state, &(struct front_options){.device = FRONT_BLK, .iommu = true});
+    const avps_gpa here = test_mem_alloc(&f.mem, 16, 1);
+    (void)test_mem_alloc(&f.mem, (uint32_t)(8192U - here % 4096U - 16U - 160U), 1);
+    front_ring_new(&f, 0);
+    assert_true(f.ring[0].desc / 4096U != (f.ring[0].desc + 255U) / 4096U);
+    front_ring_start(&f, 0);
+    front_kick(&f, 0);
+    assert_int_equal(iotlb_serve(), 2);
+    for (uint8_t i = 0; i < 3U; i++) {
+        avps_gpa data = 0;
+        const uint16_t id = front_blk(&f, 0, false, i, &data);
+
+        front_kick(&f, 0);
+        (void)iotlb_serve();
+        front_expect_used(&f, 0, id, 513);
+        assert_true(test_mem_is(&f.mem, data, i, 512));
+    }
+    front_close(&f);
+}
+
+/* A request in flight keeps its own pages, and no others; its ring need not stop. */
+static void test_iotlb_invalidation_waits_for_its_requests_only(void **state)
+{
+    struct front_message m;
+    avps_gpa data = 0;
+
+    iotlb_open_as(state,
+                  &(struct front_options){.device = FRONT_BLK, .iommu = true, .waits = true});
+    front_ring_new(&f, 0);
+    front_ring_start(&f, 0);
+    (void)test_mem_alloc(&f.mem, 4096, 4096); /* the request has pages of its own */
+    for (uint64_t off = 0; off < 32U * 4096U; off += 4096) {
+        assert_int_equal(iotlb_send(UPDATE, off, 4096, 3), 0);
+    }
+    const uint16_t id = front_blk(&f, 0, false, 9, &data);
+    const uint64_t off = (data - TEST_RAM_GPA) & ~UINT64_C(0xfff);
+    front_kick(&f, 0);
+    assert_int_equal(iotlb_send(INVALIDATE, 31U * 4096U, 4096, 0), 0); /* at once */
+    const struct iotlb msg = {.iova = FRONT_IOVA + off, .size = 4096, .type = INVALIDATE};
+    front_send_flags(&f, F_IOTLB_MSG, FRONT_NEED_REPLY, &msg, sizeof msg, NULL, 0);
+    assert_false(front_read(f.fd, &m)); /* not before the request is back */
+    front_answer(&f);
+    front_expect_used(&f, 0, id, 513);
+    assert_true(test_mem_is(&f.mem, data, 9, 512));
+    front_expect_reply(&f, F_IOTLB_MSG, &m);
+    assert_int_equal(m.payload.u64, 0);
+    front_close(&f);
+}
+
+/* What nobody uses is given up at once: no ring stops, and nothing is asked for again. */
+static void test_iotlb_invalidation_elsewhere_disturbs_nobody(void **state)
+{
+    iotlb_open(state);
+    front_kick(&f, 0);
+    (void)iotlb_serve();
+    for (uint64_t off = 0; off < 16U * 4096U; off += 4096) {
+        assert_int_equal(iotlb_send(UPDATE, off, 4096, 3), 0);
+    }
+    front_round(&f);
+    const uint64_t misses = avps_vu_counters(f.back.vu)->misses;
+    for (uint64_t off = 64U * 4096U; off < 72U * 4096U; off += 4096) {
+        assert_int_equal(iotlb_send(UPDATE, off, 4096, 3), 0);
+        assert_int_equal(iotlb_send(INVALIDATE, off, 4096, 0), 0);
+    }
+    assert_int_equal(iotlb_send(INVALIDATE, 200U * 4096U, 8192, 0), 0); /* never known */
+    front_round(&f);
+    assert_int_equal(avps_vu_counters(f.back.vu)->misses, misses);
+    front_close(&f);
+}
+
+/* A part of an entry that holds a ring outside the part: the ring stops, is asked for, and goes on. */
+static void test_iotlb_invalidation_of_a_part_lets_go_of_the_whole(void **state)
+{
+    iotlb_open(state);
+    assert_int_equal(iotlb_send(UPDATE, 0, TEST_RAM_SIZE, 3), 0);
+    front_round(&f);
+    const uint64_t misses = avps_vu_counters(f.back.vu)->misses;
+    assert_int_equal(iotlb_send(INVALIDATE, TEST_RAM_SIZE - 4096U, 4096, 0), 0);
+    front_kick(&f, 0);
+    assert_true(iotlb_serve() >= 1U);
+    front_round(&f);
+    assert_true(avps_vu_counters(f.back.vu)->misses > misses);
     front_close(&f);
 }
 
@@ -240,6 +333,39 @@ static void test_log_marks_exactly_the_pages_written(void **state)
     (void)test_ring_add(&f.ring[0], table, 3);
     front_kick(&f, 0);
     log_expect(NULL, 0);
+    log_free();
+    front_close(&f);
+}
+
+/* Behind an IOMMU pages are logged by the guest addresses that they are, rings too. */
+static void test_log_behind_an_iommu_marks_guest_addresses(void **state)
+{
+    front_open(&f, &(struct front_options){.device = FRONT_BLK, .iommu = true});
+    front_negotiate(&f, P_REPLY_ACK | P_BACKEND_REQ | P_CONFIG | P_LOG_SHMFD,
+                    FRONT_BASIC | FRONT_PROTOCOL | FRONT_IOMMU |
+                        (test_is_packed(state) ? FRONT_PACKED : 0U));
+    front_backend_channel(&f);
+    front_give_memory(&f);
+    front_ring_new(&f, 0);
+    front_ring_start(&f, 0);
+    const avps_gpa page = test_mem_alloc(&f.mem, 4U * 4096U, 4096);
+    const avps_gpa first = page - TEST_RAM_GPA + FRONT_IOVA;
+    const struct test_desc table[] = {
+        {first, 16, 0}, {first + 8192U - 256U, 512, TEST_WRITE}, {first + 12288U, 1, TEST_WRITE}};
+
+    test_mem_fill(&f.mem, page, 0, 16);
+    log_give(LOG_BYTES);
+    log_switch(true);
+    front_kick(&f, 0);
+    (void)iotlb_serve();
+    (void)memset(log_map, 0, 4096 + LOG_BYTES);
+    const uint16_t id = test_ring_add(&f.ring[0], table, 3);
+    front_kick(&f, 0);
+    (void)iotlb_serve();
+    front_expect_used(&f, 0, id, 513);
+    const avps_gpa data[] = {page + 4096U, page + 8192U, page + 12288U, f.ring[0].desc,
+                             f.ring[0].device};
+    log_expect(data, 5);
     log_free();
     front_close(&f);
 }
@@ -399,9 +525,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_iotlb_miss_is_told_and_waited_for, NULL, NULL),
         TEST_BOTH(test_iotlb_invalidation_stops_rings_and_requests, NULL, NULL),
+        TEST_BOTH(test_iotlb_ring_over_a_page_border_starts, NULL, NULL),
+        TEST_BOTH(test_iotlb_invalidation_waits_for_its_requests_only, NULL, NULL),
+        TEST_BOTH(test_iotlb_invalidation_elsewhere_disturbs_nobody, NULL, NULL),
+        TEST_BOTH(test_iotlb_invalidation_of_a_part_lets_go_of_the_whole, NULL, NULL),
         TEST_BOTH(test_iotlb_permission_is_kept, NULL, NULL),
         TEST_SPLIT(test_iotlb_update_that_makes_no_sense_is_refused, NULL, NULL),
         TEST_BOTH(test_log_marks_exactly_the_pages_written, NULL, NULL),
+        TEST_BOTH(test_log_behind_an_iommu_marks_guest_addresses, NULL, NULL),
         cmocka_unit_test(test_log_rings_its_event),
         cmocka_unit_test(test_log_that_is_too_short_closes),
         TEST_BOTH(test_state_moves_between_instances, NULL, NULL),
