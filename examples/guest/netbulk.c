@@ -20,6 +20,8 @@
 #define WINDOW  32U
 #define TRIES   5U
 
+#define NET_REPEATS 5UL /* percent of windows that may be repeated */
+
 static int net_socket(const char *peer, uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -116,7 +118,9 @@ static unsigned int net_move(int fd, uint32_t window, bool (*move)(int fd, uint3
     return repeats;
 }
 
-static bool net_bulk(int fd, unsigned long bytes, bool (*move)(int fd, uint32_t window))
+/* At most `percent` of the windows may have to be repeated. */
+static bool net_bulk(int fd, unsigned long bytes, unsigned long percent,
+                     bool (*move)(int fd, uint32_t window))
 {
     const unsigned long size = (unsigned long)WINDOW * PAYLOAD;
     const unsigned long windows = (bytes + size - 1U) / size;
@@ -132,23 +136,30 @@ static bool net_bulk(int fd, unsigned long bytes, bool (*move)(int fd, uint32_t 
         repeats += more;
     }
     printf("%lu windows of %u datagrams, %lu repeated\n", windows, WINDOW, repeats);
-    return repeats * 20U <= windows;
+    return repeats * 100U <= windows * percent;
 }
 
 int main(int argc, char **argv)
 {
-    const unsigned long amount = argc == 4 ? strtoul(argv[3], NULL, 10) : 0UL;
+    const unsigned long amount = argc >= 4 ? strtoul(argv[3], NULL, 10) : 0UL;
+    const unsigned long percent = argc == 5 ? strtoul(argv[4], NULL, 10) : NET_REPEATS;
 
     if (amount != 0UL && strcmp(argv[2], "echo") == 0) {
         return net_echo(net_socket(argv[1], NETBULK_PORT_ECHO), amount) ? 0 : 1;
     }
     if (amount != 0UL && strcmp(argv[2], "send") == 0) {
-        return net_bulk(net_socket(argv[1], NETBULK_PORT_SINK), amount, net_send_window) ? 0 : 1;
+        return net_bulk(net_socket(argv[1], NETBULK_PORT_SINK), amount, percent, net_send_window)
+                   ? 0
+                   : 1;
     }
     if (amount != 0UL && strcmp(argv[2], "receive") == 0) {
-        return net_bulk(net_socket(argv[1], NETBULK_PORT_SOURCE), amount, net_receive_window) ? 0
-                                                                                              : 1;
+        return net_bulk(net_socket(argv[1], NETBULK_PORT_SOURCE), amount, percent,
+                        net_receive_window)
+                   ? 0
+                   : 1;
     }
-    (void)fprintf(stderr, "usage: netbulk PEER echo COUNT | send BYTES | receive BYTES\n");
+    (void)fprintf(
+        stderr,
+        "usage: netbulk PEER echo COUNT | send BYTES [PERCENT] | receive BYTES [PERCENT]\n");
     return 2;
 }

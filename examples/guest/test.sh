@@ -25,11 +25,12 @@ virtio_transport() {
     esac
 }
 
-# interrupts_taken NUMBER...: sum of the counts of these interrupts.
+# interrupts_taken NUMBER...: sum of the counts of these interrupts, which are by CPU.
 interrupts_taken() {
     local number
     for number in "$@"; do
-        awk -v number="$number:" '$1 == number { print $2 }' /proc/interrupts
+        awk -v number="$number:" '$1 == number {
+            for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) print $i }' /proc/interrupts
     done | awk '{ sum += $1 } END { print sum + 0 }'
 }
 

@@ -4,9 +4,9 @@
 # Every job's status counts.
 together() {
     local jobs='' job status=0
-    netbulk $PEER receive 2097152 &
+    netbulk $PEER receive 2097152 "$(argument repeats 5)" &
     jobs="$jobs $!"
-    netbulk $PEER send 1048576 &
+    netbulk $PEER send 1048576 "$(argument repeats 5)" &
     jobs="$jobs $!"
     entropy 65536 &
     jobs="$jobs $!"

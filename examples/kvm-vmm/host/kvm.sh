@@ -44,7 +44,7 @@ vmm_boot() {
     local todo=$1
     shift
     vmm --kernel "$KVM/kernel" --initrd "$KVM/initramfs.gz" --append "console=$SERIAL quiet loglevel=4 \
-panic=-1 random.trust_bootloader=off avps.console=$SERIAL avps.bad_spot=no avps.bulk=avps.1 $todo \
+panic=-1 random.trust_bootloader=off avps.console=$SERIAL avps.bad_spot=no avps.bulk=avps.1 avps.repeats=30 $todo \
 $(argument append | tr , ' ')" "$@"
 }
 
