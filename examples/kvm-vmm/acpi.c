@@ -163,7 +163,7 @@ static void aml_pins(struct state_out *out, const struct acpi_machine *machine)
 
     aml_byte(&content, machine->pci_pins);
     for (uint32_t i = 0; i < machine->pci_pins; i++) {
-        const uint32_t row[4] = {(i + 1U) << 16U | 0xffffU, 0, 0, machine->pci_first_gsi + i};
+        const uint32_t row[4] = {(i + 1U) << 16U | 0xffffU, 0, 0, machine->pci_last_gsi - i};
 
         aml_four(&content, row);
     }

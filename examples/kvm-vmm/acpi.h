@@ -13,6 +13,7 @@
 
 /* Registers at a port base: PM1 event and control, timer, reset. */
 #define ACPI_PM_EVENT   0x0U
+#define ACPI_PM_ENABLE  0x2U
 #define ACPI_PM_CONTROL 0x4U
 #define ACPI_PM_TIMER   0x8U
 #define ACPI_PM_RESET   0xcU
@@ -34,8 +35,8 @@ struct acpi_machine {
     uint64_t ecam; /* of bus 0 */
     uint64_t pci_window;
     uint64_t pci_size;
-    uint32_t pci_first_gsi; /* pin A of PCI device n is interrupt first + (n - 1) */
-    uint32_t pci_pins;      /* devices that have one */
+    uint32_t pci_last_gsi; /* pin A of PCI device n is interrupt last - (n - 1) */
+    uint32_t pci_pins;     /* devices that have one */
 };
 
 /* Write the tables to `bytes`, which the guest sees at `address`: the root pointer comes first.

@@ -63,6 +63,6 @@ enum avps_status arch_boot(struct vm *vm, struct avps_posix_error *error);
 enum avps_status arch_save_vcpu(const struct vcpu *vcpu, struct state_out *out);
 enum avps_status arch_load_vcpu(const struct vcpu *vcpu, struct state_in *in);
 enum avps_status arch_save_irqchip(const struct vm *vm, struct state_out *out);
-enum avps_status arch_load_irqchip(const struct vm *vm, struct state_in *in);
+enum avps_status arch_load_irqchip(struct vm *vm, struct state_in *in);
 
 #endif

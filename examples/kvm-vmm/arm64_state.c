@@ -291,7 +291,7 @@ enum avps_status arch_save_irqchip(const struct vm *vm, struct state_out *out)
     return is_well ? AVPS_OK : AVPS_E_IO;
 }
 
-enum avps_status arch_load_irqchip(const struct vm *vm, struct state_in *in)
+enum avps_status arch_load_irqchip(struct vm *vm, struct state_in *in)
 {
     const bool is_well = gic_move_all(vm, NULL, in) && its_move_registers(vm, NULL, in) &&
                          its_tables(vm, KVM_DEV_ARM_ITS_RESTORE_TABLES) &&

@@ -69,6 +69,7 @@ struct vm {
     struct vcpu_gate gate;
     struct serial serial;
     struct devices devices;
+    atomic_uint events; /* x86: those of ACPI that the guest wants */
     atomic_uint strays; /* accesses where nothing is */
     atomic_int end;     /* enum vm_end */
     char why[160];      /* of VM_CRASH and VM_FAILED */

@@ -2,6 +2,7 @@
 /* x86-64: map -> capabilities -> memory -> interrupt controllers -> wires, console, power -> CPUs ->
  * booting. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -121,10 +122,10 @@ enum avps_status arch_init_last(struct vm *vm, struct avps_posix_error *error)
 
 /* ---- wires, console, power ---- */
 
+/* Windows from below, PCI devices from above: each has a pin to itself. */
 uint32_t arch_line(enum device_transport transport, uint32_t unit)
 {
-    (void)transport; /* one kind in a machine */
-    return X86_FIRST_PIN + unit % (X86_PINS - X86_FIRST_PIN);
+    return transport == DEVICE_PCI ? X86_PINS - 1U - unit : X86_FIRST_PIN + unit;
 }
 
 uint32_t arch_serial_line(void)
@@ -132,9 +133,12 @@ uint32_t arch_serial_line(void)
     return X86_COM1_IRQ;
 }
 
-static uint64_t pm_read(uint64_t offset)
+/* The guest wants its choice of events back, of which none ever comes. */
+static uint64_t pm_read(const struct vm *vm, uint64_t offset)
 {
     switch (offset) {
+    case ACPI_PM_ENABLE:
+        return atomic_load(&vm->events);
     case ACPI_PM_CONTROL:
         return ACPI_SCI_ON;
     case ACPI_PM_TIMER:
@@ -146,12 +150,16 @@ static uint64_t pm_read(uint64_t offset)
 
 static void pm_serve(void *ctx, struct bus_access *access)
 {
+    struct vm *vm = ctx;
+
     if (!access->is_write) {
-        access->value = pm_read(access->offset);
+        access->value = pm_read(vm, access->offset);
+    } else if (access->offset == ACPI_PM_ENABLE) {
+        atomic_store(&vm->events, (unsigned int)access->value & 0xffffU);
     } else if (access->offset == ACPI_PM_CONTROL && (access->value & ACPI_SLEEP) != 0U) {
-        vm_finish(ctx, VM_OFF, "off");
+        vm_finish(vm, VM_OFF, "off");
     } else if (access->offset == ACPI_PM_RESET) {
-        vm_finish(ctx, VM_REBOOT, "reboot");
+        vm_finish(vm, VM_REBOOT, "reboot");
     }
 }
 
@@ -409,7 +417,7 @@ static bool write_acpi(struct vm *vm)
                                    .ecam = arch_map.ecam,
                                    .pci_window = arch_map.pci_window,
                                    .pci_size = arch_map.pci_size,
-                                   .pci_first_gsi = X86_FIRST_PIN,
+                                   .pci_last_gsi = X86_PINS - 1U,
                                    .pci_pins = vm->devices.function_count};
 
     for (uint32_t i = 0; i < vm->devices.window_count; i++) {
@@ -424,16 +432,19 @@ static enum avps_status write_params(struct vm *vm, const struct x86_kernel *ker
                                      struct avps_posix_error *error)
 {
     uint8_t *params = vm->ram + BOOT_PARAMS;
-    const size_t length = strlen(vm->options.append);
+    const char *planned = vm->platform != NULL ? vm->platform->guest->bootargs : "";
+    char line[BOOT_LINE_MAX];
+    const int length = snprintf(line, sizeof line, "%s%s%s", planned, planned[0] != '\0' ? " " : "",
+                                vm->options.append);
 
-    if (length >= BOOT_LINE_MAX) {
+    if (length < 0 || length >= (int)sizeof line) {
         return host_fail(error, AVPS_E_PARAM, "--append is longer than %u bytes",
                          BOOT_LINE_MAX - 1U);
     }
     (void)memset(params, 0, 4096);
     (void)memcpy(params + SETUP_SECTORS, kernel->setup + SETUP_SECTORS,
                  SETUP_HEADER - SETUP_SECTORS);
-    (void)memcpy(vm->ram + BOOT_LINE, vm->options.append, length + 1U);
+    (void)memcpy(vm->ram + BOOT_LINE, line, (size_t)length + 1U);
     params[SETUP_LOADER] = 0xff; /* of no known kind */
     params[SETUP_FLAGS] |= 1U;   /* the kernel was loaded high */
     little_put(params + SETUP_LINE, 4, BOOT_LINE);

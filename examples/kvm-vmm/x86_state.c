@@ -196,10 +196,11 @@ enum avps_status arch_save_irqchip(const struct vm *vm, struct state_out *out)
               ioctl(vm->fd, KVM_GET_CLOCK, &clock) == 0;
     state_put(out, &timer, sizeof timer);
     state_put_u64(out, clock.clock);
+    state_put_u32(out, atomic_load(&vm->events));
     return is_well ? AVPS_OK : AVPS_E_IO;
 }
 
-enum avps_status arch_load_irqchip(const struct vm *vm, struct state_in *in)
+enum avps_status arch_load_irqchip(struct vm *vm, struct state_in *in)
 {
     struct kvm_pit_state2 timer;
     struct kvm_clock_data clock = {0};
@@ -213,6 +214,7 @@ enum avps_status arch_load_irqchip(const struct vm *vm, struct state_in *in)
     }
     state_get(in, &timer, sizeof timer);
     clock.clock = state_get_u64(in);
+    atomic_store(&vm->events, state_get_u32(in));
     return is_well && state_is_done(in) && ioctl(vm->fd, KVM_SET_PIT2, &timer) == 0 &&
                    ioctl(vm->fd, KVM_SET_CLOCK, &clock) == 0
                ? AVPS_OK

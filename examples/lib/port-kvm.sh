@@ -9,15 +9,22 @@ PORT_PACKAGES=(qemu-system-arm device-tree-compiler gcc-aarch64-linux-gnu libc6-
 KVM_MIB=1024
 KVM_SECONDS=400 # no boot takes this long: something hangs
 
+# What port-kvm-x86.sh has otherwise.
+VMM_TOOLCHAIN=(--toolchain "$ROOT/cmake/toolchains/aarch64-linux.cmake")
+OUTER_SERIAL=ttyAMA0
+OUTER_MACHINE=(qemu-system-aarch64 -M "virt,virtualization=on,gic-version=3"
+    -cpu "max,pauth-impdef=on")
+OUTER_ARGS=''
+COCKPIT=yes # boot the cluster of examples/platforms/cockpit.dts, too
+
 GUEST_MODULES+=(tun)
 GUEST_SOURCES+=("$HERE/kvm-vmm/host")
 
-# avps-kvm for arm64, linked statically, in the tree's own build folder.
+# avps-kvm for the outer machine, linked statically, in the tree's own build folder.
 build_vmm() {
     progress "building libavps and avps-kvm"
     grep -qs "^CMAKE_HOME_DIRECTORY:INTERNAL=$ROOT$" "$BUILD/vmm/CMakeCache.txt" || rm -rf "$BUILD/vmm"
-    cmake -S "$ROOT" -B "$BUILD/vmm" -G Ninja \
-        --toolchain "$ROOT/cmake/toolchains/aarch64-linux.cmake" -DCMAKE_BUILD_TYPE=Release \
+    cmake -S "$ROOT" -B "$BUILD/vmm" -G Ninja "${VMM_TOOLCHAIN[@]}" -DCMAKE_BUILD_TYPE=Release \
         -DAVPS_BUILD_TESTS=OFF -DAVPS_BUILD_SHARED=OFF -DAVPS_INSTALL=OFF -DAVPS_WITH_LIBFDT=ON \
         -DAVPS_WITH_LIBURING=OFF -DAVPS_WITH_LIBSLIRP=OFF \
         -DAVPS_LIBFDT_INCLUDE="$GUEST_ROOT/usr/include" \
@@ -54,10 +61,9 @@ port_prepare() {
 boot_outer() {
     local args=$1
     shift
-    "$@" qemu-system-aarch64 -M virt,virtualization=on,gic-version=3 -cpu max,pauth-impdef=on \
-        -smp 2 -m "$KVM_MIB" -nodefaults -display none -serial "$SERIAL" -no-reboot \
+    "$@" "${OUTER_MACHINE[@]}" -smp 2 -m "$KVM_MIB" -nodefaults -display none -serial "$SERIAL" -no-reboot \
         -kernel "$GUEST_KERNEL" -initrd "$OUTER_INITRAMFS" \
-        -append "console=ttyAMA0 avps.console=ttyAMA0 quiet loglevel=4 panic=-1 avps.mode=kvm $args"
+        -append "console=$OUTER_SERIAL avps.console=$OUTER_SERIAL quiet loglevel=4 panic=-1 avps.mode=kvm $OUTER_ARGS $args"
 }
 
 # boot_log LABEL LOG ARGUMENT...: one that ends by itself.
@@ -83,8 +89,10 @@ port_boot() {
                 "avps.transport=$transport avps.ring=$ring avps.guests=test,saved" &
         done
     done
-    wait_for_cpu
-    boot_log cockpit "$BUILD/console-cockpit.log" avps.guests=cockpit &
+    if [ "$COCKPIT" = yes ]; then
+        wait_for_cpu
+        boot_log cockpit "$BUILD/console-cockpit.log" avps.guests=cockpit &
+    fi
     wait
 }
 
@@ -179,7 +187,9 @@ port_table() {
             count_bad table_saved "$log" "$transport" "$ring"
         done
     done
-    table_cockpit
+    if [ "$COCKPIT" = yes ]; then
+        table_cockpit
+    fi
 }
 
 port_shell() {

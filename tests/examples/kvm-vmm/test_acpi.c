@@ -24,7 +24,7 @@ static struct acpi_machine machine_of(uint32_t windows, bool pci)
                                    .ecam = 0xe0000000,
                                    .pci_window = 0xc0000000,
                                    .pci_size = 0x20000000,
-                                   .pci_first_gsi = 16,
+                                   .pci_last_gsi = 23,
                                    .pci_pins = pci ? 4U : 0U};
 
     for (uint32_t i = 0; i < windows; i++) {
@@ -139,6 +139,7 @@ static void test_every_window_is_a_device(void **state)
 
 static void test_the_pci_host_and_its_window_are_there(void **state)
 {
+    static const uint8_t pin[] = {0x0c, 23, 0, 0, 0};
     static const uint8_t window[] = {0x87, 0x17, 0, 0, 0x0c, 1,    0,    0,    0,
                                      0,    0,    0, 0, 0xc0, 0xff, 0xff, 0xff, 0xdf};
     const uint8_t *mcfg = NULL;
@@ -151,6 +152,7 @@ static void test_the_pci_host_and_its_window_are_there(void **state)
     assert_int_equal(little_get(mcfg + 52, 8), 0); /* segment 0, bus 0 */
     assert_int_equal(in_dsdt("PCI0", 4), 1);
     assert_int_equal(in_dsdt("_PRT", 4), 1);
+    assert_int_equal(in_dsdt(pin, sizeof pin), 1); /* of the first device */
     assert_int_equal(in_dsdt(window, sizeof window), 1);
     assert_int_equal(in_dsdt("LNRO0005", 9), 0);
 }
