@@ -7,7 +7,7 @@ PORT_ABOUT='devices by libavps in a virtual machine monitor on KVM, all of it em
 PORT_PACKAGES=(qemu-system-arm device-tree-compiler gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build)
 
 KVM_MIB=1024
-KVM_SECONDS=400 # no boot takes this long: something hangs
+KVM_SECONDS=900 # no boot takes this long, even on a loaded machine: something hangs
 
 # What port-kvm-x86.sh has otherwise.
 VMM_TOOLCHAIN=(--toolchain "$ROOT/cmake/toolchains/aarch64-linux.cmake")
