@@ -92,10 +92,10 @@ static uint32_t memory_needs(const struct avps_pc *pc)
     }
     set |= ops->dirty != NULL && pc->target->dirty != NULL ? PC_DIRTY : 0U;
     set |= ops->cache_clean != NULL && ops->cache_inval != NULL ? PC_CACHE : 0U;
+    set |= ops->pin != NULL ? PC_PIN : 0U;
     if (pc->mem.region_count != 0U) {
         return set;
     }
-    set |= ops->pin != NULL ? PC_PIN : 0U;
     set |= pc->target->front == NULL ? PC_WRAPPED : 0U;
     if (ops->translate != NULL) {
         return set | PC_TRANSLATE;

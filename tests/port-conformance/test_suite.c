@@ -97,6 +97,24 @@ static void test_suite_passes_copies(void **state)
     passes(MODEL_COPY);
 }
 
+static void test_suite_passes_a_bounce_window(void **state)
+{
+    (void)state;
+    passes(MODEL_WINDOW);
+}
+
+static void test_suite_passes_an_iotlb_with_late_answers(void **state)
+{
+    (void)state;
+    passes(MODEL_IOTLB);
+}
+
+static void test_suite_passes_uncached_memory(void **state)
+{
+    (void)state;
+    passes(MODEL_UNCACHED);
+}
+
 /* ---- bad targets ---- */
 
 static void test_suite_refuses_a_target_without_memory(void **state)
@@ -209,7 +227,16 @@ static const struct bug_row rows[] = {
         "the log marks the pages that were written and no others"),
     ROW(BUG_DIRTY_ALL, MODEL_REGIONS, "the log marks the pages that were written and no others"),
     ROW(BUG_DIRTY_NEVER, MODEL_REGIONS, "a write by the device is in the log"),
-    ROW(BUG_INVAL_WHOLE_LINES, MODEL_REGIONS, "dropping cache lines loses nothing beside them"),
+    ROW(BUG_INVAL_WHOLE_LINES, MODEL_UNCACHED, "dropping cache lines loses nothing beside them"),
+    ROW(BUG_INVAL_NOTHING, MODEL_UNCACHED, "both ends of every span of memory are read"),
+    ROW(BUG_INVAL_NOTHING, MODEL_UNCACHED, "data is moved exactly both ways"),
+    ROW(BUG_CLEAN_FIRST_LINE, MODEL_UNCACHED, "a transfer of many pages is whole"),
+    ROW(BUG_PIN_COPIES, MODEL_UNCACHED,
+        "a pinned area is shared with the guest for as long as it is pinned"),
+    ROW(BUG_IOTLB_ANSWERS_LOST, MODEL_IOTLB, "both ends of every span of memory are read"),
+    ROW(BUG_IOTLB_ANSWERS_LOST, MODEL_IOTLB, "the bytes beside memory are refused"),
+    ROW(BUG_IOTLB_PAGE_OFF, MODEL_IOTLB, "both ends of every span of memory are written"),
+    ROW(BUG_WINDOW_WIDER, MODEL_WINDOW, "the bytes beside memory are refused"),
     ROW(BUG_IRQ_LOST, MODEL_REGIONS, "one request raises one interrupt"),
     ROW(BUG_IRQ_TWICE, MODEL_COPY, "no interrupt comes before the answer"),
     ROW(BUG_IRQ_FIRST_LINE, MODEL_MAP, "an interrupt is that of its own device"),
@@ -307,7 +334,7 @@ static void test_suite_has_a_row_for_every_bug(void **state)
     }
 }
 
-#define OTHER_TESTS 9U
+#define OTHER_TESTS 12U
 
 int main(void)
 {
@@ -316,6 +343,9 @@ int main(void)
         cmocka_unit_test(test_suite_passes_translate),
         cmocka_unit_test(test_suite_passes_map_and_unmap),
         cmocka_unit_test(test_suite_passes_copies),
+        cmocka_unit_test(test_suite_passes_a_bounce_window),
+        cmocka_unit_test(test_suite_passes_an_iotlb_with_late_answers),
+        cmocka_unit_test(test_suite_passes_uncached_memory),
         cmocka_unit_test(test_suite_refuses_a_target_without_memory),
         cmocka_unit_test(test_suite_refuses_a_target_with_little_memory),
         cmocka_unit_test(test_suite_refuses_a_target_that_attaches_nothing),

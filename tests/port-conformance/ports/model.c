@@ -374,76 +374,223 @@ static bool model_dirty(void *ctx, avps_gpa gpa)
     return was;
 }
 
-static bool cache_range(const struct model *model, const uint8_t *ptr, size_t len, size_t *first,
-                        size_t *last)
+/* A line of the cache: written back if the host has changed it. */
+static void line_clean(const struct model *model, uint32_t span, size_t at)
 {
-    const uint8_t *host = span_host(model, 0);
+    uint8_t *view = model->views[span] + at;
+    uint8_t *shadow = model->shadows[span] + at;
 
-    if (ptr < host || ptr >= host + layout[0].size) {
-        return false;
+    if (memcmp(view, shadow, MODEL_LINE) != 0) {
+        (void)memcpy(span_host(model, span) + at, view, MODEL_LINE);
+        (void)memcpy(shadow, view, MODEL_LINE);
     }
-    *first = (size_t)(ptr - host) / MODEL_LINE * MODEL_LINE;
-    *last = ((size_t)(ptr - host) + len + MODEL_LINE - 1U) / MODEL_LINE * MODEL_LINE;
-    return *last <= layout[0].size;
+}
+
+static void line_drop(const struct model *model, uint32_t span, size_t at)
+{
+    if (!has(model, BUG_INVAL_WHOLE_LINES)) {
+        line_clean(model, span, at);
+    }
+    (void)memcpy(model->views[span] + at, span_host(model, span) + at, MODEL_LINE);
+    (void)memcpy(model->shadows[span] + at, span_host(model, span) + at, MODEL_LINE);
+}
+
+/* Every line that holds a byte of the range. */
+static void each_line(const struct model *model, const uint8_t *ptr, size_t len, bool first_only,
+                      void (*what)(const struct model *model, uint32_t span, size_t at))
+{
+    for (uint32_t i = 0; i < MODEL_SPANS; i++) {
+        const size_t off = (size_t)((uintptr_t)ptr - (uintptr_t)model->views[i]);
+
+        for (size_t at = off / MODEL_LINE * MODEL_LINE; off < layout[i].size && at < off + len;
+             at += MODEL_LINE) {
+            what(model, i, at);
+            if (first_only) {
+                return;
+            }
+        }
+    }
 }
 
 static void op_clean(void *ctx, const uint8_t *ptr, size_t len)
 {
-    struct model *model = ctx;
-    size_t first = 0;
-    size_t last = 0;
+    const struct model *model = ctx;
 
-    if (cache_range(model, ptr, len, &first, &last)) {
-        (void)memcpy(model->shadow + first, span_host(model, 0) + first, last - first);
-    }
+    each_line(model, ptr, len, has(model, BUG_CLEAN_FIRST_LINE), line_clean);
 }
 
-/* Memory is coherent here; whole lines that are dropped take with them what was not written back. */
 static void op_inval(void *ctx, const uint8_t *ptr, size_t len)
 {
-    struct model *model = ctx;
-    size_t first = 0;
-    size_t last = 0;
+    const struct model *model = ctx;
 
-    if (has(model, BUG_INVAL_WHOLE_LINES) && cache_range(model, ptr, len, &first, &last) &&
-        len == 33U) {
-        (void)memcpy(span_host(model, 0) + first, model->shadow + first, last - first);
+    if (!has(model, BUG_INVAL_NOTHING)) {
+        each_line(model, ptr, len, false, line_drop);
     }
 }
 
+/* ---- an IOMMU in front: pages change places in pairs, so nothing is in one piece ---- */
+
+#define IOVA            0x1000000U
+#define IOVA_SIZE       0x1c000U
+#define IOVA_READ       0x8000000U
+#define IOVA_PAGE(iova) ((iova) / MODEL_PAGE * MODEL_PAGE)
+
+static const struct avps_pc_span bus_layout[] = {
+    {IOVA, IOVA_SIZE, AVPS_ACCESS_RW},
+    {IOVA_READ, MODEL_PAGE, AVPS_ACCESS_READ},
+};
+
+/* What the guest's tables say. @return false: nothing. */
+static bool iommu_walk(avps_gpa iova, struct avps_iotlb_range *range)
+{
+    const avps_gpa page = IOVA_PAGE(iova);
+
+    *range = (struct avps_iotlb_range){.iova = page, .size = MODEL_PAGE, .access = AVPS_ACCESS_RW};
+    if (page - IOVA < IOVA_SIZE) {
+        range->gpa = layout[0].gpa + ((page - IOVA) ^ MODEL_PAGE);
+        return true;
+    }
+    range->gpa = layout[2].gpa;
+    range->access = AVPS_ACCESS_READ;
+    return page == IOVA_READ;
+}
+
+static enum avps_status op_lookup(void *ctx, avps_gpa iova, enum avps_access access,
+                                  struct avps_iotlb_range *range)
+{
+    struct model *model = ctx;
+
+    (void)access;
+    (void)range;
+    if (model->asked_count == MODEL_QUESTIONS) {
+        return AVPS_E_IO;
+    }
+    model->asked[model->asked_count] = iova;
+    model->asked_count++;
+    return AVPS_AGAIN;
+}
+
+static void iommu_answer(struct model *model)
+{
+    const uint32_t count = model->asked_count;
+
+    model->asked_count = 0;
+    for (uint32_t i = 0; i < count && !has(model, BUG_IOTLB_ANSWERS_LOST); i++) {
+        struct avps_iotlb_range range;
+
+        if (iommu_walk(model->asked[i], &range)) {
+            range.gpa += has(model, BUG_IOTLB_PAGE_OFF) ? 8U : 0U;
+            range.size -= has(model, BUG_IOTLB_PAGE_OFF) ? 8U : 0U;
+            (void)!avps_iotlb_update(&model->iotlb, &range);
+        } else {
+            (void)!avps_iotlb_refuse(&model->iotlb, IOVA_PAGE(model->asked[i]), MODEL_PAGE);
+        }
+    }
+}
+
+static uint8_t *model_bus(void *ctx, avps_gpa iova)
+{
+    struct avps_iotlb_range range;
+
+    return iommu_walk(iova, &range) ? model_guest(ctx, range.gpa + (iova - range.iova)) : NULL;
+}
+
+static void op_wake(void *ctx);
+
+static const struct avps_iotlb_ops iotlb_ops = {.lookup = op_lookup, .wake = op_wake};
+
+static enum avps_status iotlb_make(struct model *model)
+{
+    const struct avps_iotlb_config config = {.regions = model->regions,
+                                             .region_count = MODEL_SPANS,
+                                             .entries = model->entries,
+                                             .entry_count = MODEL_ENTRIES,
+                                             .questions = model->questions,
+                                             .question_count = MODEL_QUESTIONS,
+                                             .ops = &iotlb_ops,
+                                             .ctx = model};
+    const enum avps_status status = avps_iotlb_init(&model->iotlb, &config);
+
+    return status == AVPS_OK ? avps_iotlb_mem(&model->iotlb, &model->mem) : status;
+}
+
+static uint32_t model_in_use(void *ctx)
+{
+    const struct model *model = ctx;
+
+    return avps_iotlb_in_use(&model->iotlb);
+}
+
+/* ---- the handle ---- */
+
 static const struct avps_mem_ops mem_ops[MODEL_KINDS] = {
-    [MODEL_REGIONS] = {.dirty = op_dirty, .cache_clean = op_clean, .cache_inval = op_inval},
+    [MODEL_REGIONS] = {.dirty = op_dirty},
     [MODEL_TRANSLATE] = {.translate = op_translate},
     [MODEL_MAP] =
         {.map = op_map, .unmap = op_unmap, .pin = op_pin, .unpin = op_unpin, .read = op_read},
     [MODEL_COPY] = {.read = op_read, .write = op_write},
+    [MODEL_UNCACHED] = {.pin = op_pin,
+                        .unpin = op_unpin,
+                        .cache_clean = op_clean,
+                        .cache_inval = op_inval,
+                        .rings_uncached = true},
 };
+
+static uint8_t *memory_new(size_t size)
+{
+    void *memory = NULL;
+
+    if (posix_memalign(&memory, MODEL_PAGE, size) != 0) {
+        abort();
+    }
+    return memset(memory, 0, size);
+}
+
+static void spans_init(struct model *model)
+{
+    for (uint32_t i = 0; i < MODEL_SPANS; i++) {
+        const size_t size = (size_t)layout[i].size;
+
+        model->blocks[i] = memory_new(size + 2U * MODEL_MARGIN);
+        model->views[i] = memory_new(size);
+        model->shadows[i] = memory_new(size);
+        model->spans[i] = layout[i];
+        model->regions[i] = span_row(model, i);
+        if (model->kind == MODEL_UNCACHED) {
+            model->regions[i].host = model->views[i];
+        }
+    }
+}
+
+static enum avps_status memory_make(struct model *model)
+{
+    const struct avps_mem_ops *ops = &mem_ops[model->kind];
+
+    switch (model->kind) {
+    case MODEL_REGIONS:
+    case MODEL_UNCACHED:
+        return avps_mem_init_regions(&model->mem, model->regions, MODEL_SPANS, ops, model);
+    case MODEL_WINDOW:
+        model->regions[0].size += has(model, BUG_WINDOW_WIDER) ? MODEL_PAGE : 0U;
+        return avps_mem_init_window(&model->mem, model->regions, NULL, NULL);
+    case MODEL_IOTLB:
+        return iotlb_make(model);
+    case MODEL_TRANSLATE:
+    case MODEL_MAP:
+    case MODEL_COPY:
+    case MODEL_KINDS:
+    default:
+        return avps_mem_init_ops(&model->mem, ops, model);
+    }
+}
 
 static void memory_init(struct model *model)
 {
-    for (uint32_t i = 0; i < MODEL_SPANS; i++) {
-        const size_t size = (size_t)layout[i].size + 2U * MODEL_MARGIN;
-
-        if (posix_memalign((void **)&model->blocks[i], MODEL_PAGE, size) != 0) {
-            abort();
-        }
-        (void)memset(model->blocks[i], 0, size);
-        model->spans[i] = layout[i];
-        model->regions[i] = span_row(model, i);
-    }
-    model->shadow = calloc(1, layout[0].size);
+    spans_init(model);
     for (uint32_t i = 0; i < MODEL_MAPS && model->kind == MODEL_MAP; i++) {
-        model->maps[i].arena = malloc(MODEL_ARENA);
-        if (model->maps[i].arena == NULL) {
-            abort();
-        }
+        model->maps[i].arena = memory_new(MODEL_ARENA);
     }
-    const enum avps_status status =
-        model->kind == MODEL_REGIONS
-            ? avps_mem_init_regions(&model->mem, model->regions, MODEL_SPANS,
-                                    &mem_ops[MODEL_REGIONS], model)
-            : avps_mem_init_ops(&model->mem, &mem_ops[model->kind], model);
-    if (status != AVPS_OK || model->shadow == NULL) {
+    if (memory_make(model) != AVPS_OK) {
         abort();
     }
 }
@@ -645,6 +792,7 @@ static void model_run(void *ctx)
 {
     struct model *model = ctx;
 
+    iommu_answer(model);
     check_timer(model);
     for (uint32_t turn = 0; turn < 100U; turn++) {
         if (has(model, BUG_KICK_RACE)) {
@@ -795,8 +943,9 @@ static const struct avps_pc_target model_target = {
 
 void model_init(struct model *model, enum model_kind kind, enum model_bug bug)
 {
-    static const char *const names[MODEL_KINDS] = {"model, region table", "model, translate",
-                                                   "model, map and unmap", "model, copies"};
+    static const char *const names[MODEL_KINDS] = {
+        "model, region table",  "model, translate",  "model, map and unmap",  "model, copies",
+        "model, bounce window", "model, late IOTLB", "model, uncached memory"};
 
     (void)memset(model, 0, sizeof *model);
     model->kind = kind;
@@ -813,6 +962,18 @@ void model_init(struct model *model, enum model_kind kind, enum model_bug bug)
     model->target.spans = model->spans;
     model->target.irq_ctx = model;
     model->target.mapped = kind == MODEL_MAP ? model_mapped : NULL;
+    if (kind == MODEL_WINDOW) { /* of one span nothing else is to be seen */
+        model->target.span_count = 1;
+        model->target.access_platform = true;
+    }
+    if (kind == MODEL_IOTLB) {
+        model->target.spans = bus_layout;
+        model->target.span_count = 2;
+        model->target.guest = model_bus;
+        model->target.mapped = model_in_use;
+        model->target.access_platform = true;
+        model->target.start = NULL; /* one context for an IOTLB and all on it */
+    }
     model->target.dirty = kind == MODEL_REGIONS ? model_dirty : NULL;
     model->target.dirty_page = MODEL_PAGE;
 }
@@ -824,6 +985,7 @@ void model_free(struct model *model)
     }
     for (uint32_t i = 0; i < MODEL_SPANS; i++) {
         free(model->blocks[i]);
+        free(model->views[i]);
+        free(model->shadows[i]);
     }
-    free(model->shadow);
 }

@@ -6,19 +6,33 @@
 
 #include <pthread.h>
 
+#include "avps/iotlb.h"
 #include "avps/mmio.h"
 #include "avps_port_conformance/suite.h"
 
-#define MODEL_SPANS  5U
-#define MODEL_MAPS   32U
-#define MODEL_SEGS   64U
-#define MODEL_ARENA  0x30000U
-#define MODEL_PAGE   4096U
-#define MODEL_DIRTY  64U /* pages that the log knows: those of the first two spans */
-#define MODEL_LINE   64U /* bytes of a cache line */
-#define MODEL_MARGIN 64U /* host bytes around a span that are not the guest's */
+#define MODEL_SPANS     5U
+#define MODEL_MAPS      32U
+#define MODEL_SEGS      64U
+#define MODEL_ENTRIES   128U
+#define MODEL_QUESTIONS 4U
+#define MODEL_ARENA     0x30000U
+#define MODEL_PAGE      4096U
+#define MODEL_DIRTY     64U /* pages that the log knows: those of the first two spans */
+#define MODEL_LINE      64U /* bytes of a cache line */
+#define MODEL_MARGIN 8192U /* host bytes around a span that are not the guest's */
 
-enum model_kind { MODEL_REGIONS, MODEL_TRANSLATE, MODEL_MAP, MODEL_COPY, MODEL_KINDS };
+/* Contracts: a region table; translate; map and unmap; copies; a bounce window; an IOTLB whose answers
+ * are late; memory that the guest maps uncached, with cache hooks and uncached rings. */
+enum model_kind {
+    MODEL_REGIONS,
+    MODEL_TRANSLATE,
+    MODEL_MAP,
+    MODEL_COPY,
+    MODEL_WINDOW,
+    MODEL_IOTLB,
+    MODEL_UNCACHED,
+    MODEL_KINDS
+};
 
 /* What is wrong with the port. */
 enum model_bug {
@@ -50,6 +64,11 @@ enum model_bug {
     BUG_DIRTY_ALL,
     BUG_DIRTY_NEVER,
     BUG_INVAL_WHOLE_LINES,
+    BUG_INVAL_NOTHING,
+    BUG_CLEAN_FIRST_LINE,
+    BUG_IOTLB_ANSWERS_LOST,
+    BUG_IOTLB_PAGE_OFF,
+    BUG_WINDOW_WIDER,
     /* interrupts */
     BUG_IRQ_LOST,
     BUG_IRQ_TWICE,
@@ -125,7 +144,13 @@ struct model {
     uint8_t window[MODEL_PAGE];
     uint8_t shared[MODEL_PAGE];
     bool dirty[MODEL_DIRTY];
-    uint8_t *shadow; /* of the first span: what memory has below the cache */
+    uint8_t *views[MODEL_SPANS];   /* what the host's cache shows of a span */
+    uint8_t *shadows[MODEL_SPANS]; /* the same when it was last in agreement with memory */
+    struct avps_iotlb iotlb;
+    struct avps_iotlb_entry entries[MODEL_ENTRIES];
+    struct avps_iotlb_question questions[MODEL_QUESTIONS];
+    avps_gpa asked[MODEL_QUESTIONS]; /* of the IOMMU, not yet answered */
+    uint32_t asked_count;
 
     struct avps_mmio mmio[AVPS_PC_DEVICES];
     struct avps_device *devices[AVPS_PC_DEVICES];

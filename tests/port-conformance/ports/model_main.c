@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The model port, by the memory contract that is named: 0 to 3. */
+/* The model port, by the memory contract that is named: 0 to 6. */
 #include <stdlib.h>
 
 #include "hosted.h"
