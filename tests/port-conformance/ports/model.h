@@ -17,9 +17,9 @@
 #define MODEL_QUESTIONS 4U
 #define MODEL_ARENA     0x30000U
 #define MODEL_PAGE      4096U
-#define MODEL_DIRTY     64U /* pages that the log knows: those of the first two spans */
-#define MODEL_LINE      64U /* bytes of a cache line */
-#define MODEL_MARGIN 8192U /* host bytes around a span that are not the guest's */
+#define MODEL_DIRTY     64U   /* pages that the log knows: those of the first two spans */
+#define MODEL_LINE      64U   /* bytes of a cache line */
+#define MODEL_MARGIN    8192U /* host bytes around a span that are not the guest's */
 
 /* Contracts: a region table; translate; map and unmap; copies; a bounce window; an IOTLB whose answers
  * are late; memory that the guest maps uncached, with cache hooks and uncached rings. */
