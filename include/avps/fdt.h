@@ -143,6 +143,19 @@ AVPS_NODISCARD enum avps_status avps_fdt_add_pci(void *fdt, int parent,
 AVPS_NODISCARD enum avps_status avps_fdt_write_pci(void *fdt, int address_cells, int size_cells,
                                                    const struct avps_fdt_pci *desc);
 
+/** Add a node `iommu`, "xen,grant-dma", to a read-write tree: what the devices of a Xen guest name as
+ *  their IOMMU whose memory is reached by grants. Such a device has `iommus` of two cells: this phandle
+ *  and the domain whose program serves it; and ACCESS_PLATFORM. One node serves all devices of a guest.
+ *  @param[in,out] fdt      As for avps_fdt_add_mmio(). @param parent  Likewise.
+ *  @param         phandle  Of the node: unique in the tree, 1..0xfffffffe.
+ *  @return As avps_fdt_add_mmio(). */
+AVPS_NODISCARD enum avps_status avps_fdt_add_xen_grants(void *fdt, int parent, uint32_t phandle);
+
+/** The same with libfdt's sequential calls.
+ *  @param[in,out] fdt  As for avps_fdt_write_mmio(). @param phandle  As above.
+ *  @return As avps_fdt_write_mmio(). */
+AVPS_NODISCARD enum avps_status avps_fdt_write_xen_grants(void *fdt, uint32_t phandle);
+
 #ifdef __cplusplus
 }
 #endif

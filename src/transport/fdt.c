@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Device-tree nodes: a node in memory -> virtio-mmio windows -> bounce windows -> PCI hosts -> into a
- * read-write tree or a sequential one. A node is described once, as a list of properties; the two ways
- * differ only in how they write it. */
+/* Device-tree nodes: a node in memory -> virtio-mmio windows -> bounce windows -> PCI hosts ->
+ * grants -> into a read-write tree or a sequential one. A node is described once, as a list of properties;
+ * the two ways differ only in how they write it. */
 #include "avps/fdt.h"
 
 #include <libfdt.h>
@@ -41,11 +41,10 @@ struct fdt_node {
 
 /* ---- the node ---- */
 
-/* `word`, "@" and the address in lower-case hexadecimal without leading zeros. */
-static void fdt_begin(struct fdt_node *node, const char *word, uint64_t address)
+/* `word` alone. @return Where its end is. */
+static char *fdt_begin_plain(struct fdt_node *node, const char *word)
 {
     char *name = node->name;
-    unsigned int shift = 60;
 
     node->used = 0;
     node->begun = 0;
@@ -53,6 +52,16 @@ static void fdt_begin(struct fdt_node *node, const char *word, uint64_t address)
     while (*word != '\0') {
         *name++ = *word++;
     }
+    *name = '\0';
+    return name;
+}
+
+/* `word`, "@" and the address in lower-case hexadecimal without leading zeros. */
+static void fdt_begin(struct fdt_node *node, const char *word, uint64_t address)
+{
+    char *name = fdt_begin_plain(node, word);
+    unsigned int shift = 60;
+
     *name++ = '@';
     while (shift != 0U && address >> shift == 0U) {
         shift -= 4U;
@@ -309,6 +318,25 @@ static void fdt_describe_pci(struct fdt_node *node, const struct avps_fdt_pci *d
     fdt_flag(node, "dma-coherent", desc->dma_coherent);
 }
 
+/* ---- grants of a Xen guest ---- */
+
+/* Phandles are neither of the two that stand for none. */
+static bool fdt_phandle_is_valid(uint32_t phandle)
+{
+    return phandle != 0U && phandle != UINT32_MAX;
+}
+
+/* The one cell of a device's specifier is the domain that gets the grants. */
+static void fdt_describe_grants(struct fdt_node *node, uint32_t phandle)
+{
+    static const char compatible[] = "xen,grant-dma";
+
+    (void)fdt_begin_plain(node, "iommu");
+    fdt_prop(node, "compatible", compatible, sizeof compatible);
+    fdt_prop_cell(node, "#iommu-cells", 1);
+    fdt_prop_cell(node, "phandle", phandle);
+}
+
 /* ---- writing it ---- */
 
 static enum avps_status fdt_status(int error)
@@ -478,5 +506,27 @@ enum avps_status avps_fdt_write_window(void *fdt, int address_cells, int size_ce
         return AVPS_E_PARAM;
     }
     fdt_describe_window(&node, desc, address_cells, size_cells);
+    return fdt_write(fdt, &node);
+}
+
+enum avps_status avps_fdt_add_xen_grants(void *fdt, int parent, uint32_t phandle)
+{
+    struct fdt_node node;
+
+    if (!fdt_is_tree(fdt) || !fdt_phandle_is_valid(phandle)) {
+        return AVPS_E_PARAM;
+    }
+    fdt_describe_grants(&node, phandle);
+    return fdt_add(fdt, parent, &node);
+}
+
+enum avps_status avps_fdt_write_xen_grants(void *fdt, uint32_t phandle)
+{
+    struct fdt_node node;
+
+    if (fdt == NULL || !fdt_phandle_is_valid(phandle)) {
+        return AVPS_E_PARAM;
+    }
+    fdt_describe_grants(&node, phandle);
     return fdt_write(fdt, &node);
 }

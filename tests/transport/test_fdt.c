@@ -324,6 +324,61 @@ static void test_fdt_refuses_a_finished_sequential_tree(void **state)
     assert_int_equal(avps_fdt_write_mmio(fdt, 2, 2, &desc), AVPS_E_PARAM);
 }
 
+/* ---- grants of a Xen guest ---- */
+
+static void assert_grants_node(const void *fdt)
+{
+    const int node = find(fdt, "/soc/iommu");
+    const uint32_t one = 1;
+
+    assert_int_equal(fdt_node_check_compatible(fdt, node, "xen,grant-dma"), 0);
+    assert_cells(fdt, node, "#iommu-cells", &one, 1);
+    assert_int_equal(fdt_get_phandle(fdt, node), 77);
+    assert_int_equal(fdt_node_offset_by_phandle(fdt, 77), node);
+}
+
+static void test_fdt_adds_the_iommu_of_granted_memory(void **state)
+{
+    struct tree tree;
+
+    (void)state;
+    tree_init(&tree, 2, 2);
+    assert_int_equal(avps_fdt_add_xen_grants(tree.fdt, tree.soc, 77), AVPS_OK);
+    assert_grants_node(tree.fdt);
+    assert_int_equal(avps_fdt_add_xen_grants(tree.fdt, tree.soc, 78), AVPS_E_STATE);
+}
+
+static void test_fdt_writes_the_iommu_of_granted_memory(void **state)
+{
+    char fdt[TREE_SIZE];
+
+    (void)state;
+    assert_int_equal(fdt_create(fdt, TREE_SIZE), 0);
+    assert_int_equal(fdt_finish_reservemap(fdt), 0);
+    assert_int_equal(fdt_begin_node(fdt, ""), 0);
+    assert_int_equal(fdt_begin_node(fdt, "soc"), 0);
+    assert_int_equal(avps_fdt_write_xen_grants(fdt, 77), AVPS_OK);
+    assert_int_equal(fdt_end_node(fdt), 0);
+    assert_int_equal(fdt_end_node(fdt), 0);
+    assert_int_equal(fdt_finish(fdt), 0);
+    assert_grants_node(fdt);
+}
+
+static void test_fdt_refuses_a_bad_phandle_of_granted_memory(void **state)
+{
+    struct tree tree;
+
+    (void)state;
+    tree_init(&tree, 2, 2);
+    assert_int_equal(avps_fdt_add_xen_grants(tree.fdt, tree.soc, 0), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_add_xen_grants(tree.fdt, tree.soc, UINT32_MAX), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_add_xen_grants(NULL, 0, 77), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_write_xen_grants(tree.fdt, 0), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_write_xen_grants(tree.fdt, UINT32_MAX), AVPS_E_PARAM);
+    assert_int_equal(avps_fdt_write_xen_grants(NULL, 77), AVPS_E_PARAM);
+    assert_true(fdt_path_offset(tree.fdt, "/soc/iommu") < 0);
+}
+
 /* ---- PCI hosts ---- */
 
 static const struct avps_fdt_pci_window low = {
@@ -770,6 +825,9 @@ int main(void)
         cmocka_unit_test(test_fdt_writes_the_same_node_sequentially),
         cmocka_unit_test(test_fdt_reports_a_full_sequential_tree),
         cmocka_unit_test(test_fdt_refuses_a_finished_sequential_tree),
+        cmocka_unit_test(test_fdt_adds_the_iommu_of_granted_memory),
+        cmocka_unit_test(test_fdt_writes_the_iommu_of_granted_memory),
+        cmocka_unit_test(test_fdt_refuses_a_bad_phandle_of_granted_memory),
         cmocka_unit_test(test_fdt_describes_a_pci_host),
         cmocka_unit_test(test_fdt_wires_the_pins_of_a_pci_host),
         cmocka_unit_test(test_fdt_routes_messages_and_translations_of_a_pci_host),
