@@ -18,25 +18,22 @@ unpack_kernel() {
     fi
 }
 
-# Copy the program $1 and, again and again, the libraries that it names.
-copy_program() {
+# Copy the libraries that the program or library $1 names, and those that they name.
+copy_libraries() {
     local file library
-    install -D -m 755 "$GUEST_ROOT/$1" "$TREE/$1"
-    for library in $("$(guest_triplet)-readelf" -d "$GUEST_ROOT/$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+    for library in $("$(guest_triplet)-readelf" -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+        [ -e "$TREE/lib/$library" ] && continue
         file=$(cd "$GUEST_ROOT" && find lib usr/lib -name "$library" | head -n 1)
         [ -n "$file" ] || die "no package of the guest has $library, which $1 needs"
-        [ -e "$TREE/lib/$library" ] && continue
-        copy_library "$file" "$library"
+        install -D -m 755 "$GUEST_ROOT/$file" "$TREE/lib/$library"
+        copy_libraries "$GUEST_ROOT/$file"
     done
 }
 
-copy_library() {
-    install -D -m 755 "$GUEST_ROOT/$1" "$TREE/lib/$2"
-    local library
-    for library in $("$(guest_triplet)-readelf" -d "$GUEST_ROOT/$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
-        [ -e "$TREE/lib/$library" ] || copy_library \
-            "$(cd "$GUEST_ROOT" && find lib usr/lib -name "$library" | head -n 1)" "$library"
-    done
+# Copy the program $1 of a package.
+copy_program() {
+    install -D -m 755 "$GUEST_ROOT/$1" "$TREE/$1"
+    copy_libraries "$GUEST_ROOT/$1"
 }
 
 # Copy the modules that are needed from below the folder $1. In the initramfs they lie in a folder per

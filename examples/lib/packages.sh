@@ -4,6 +4,7 @@
 # architecture, which are unpacked into a cache and never installed.
 
 GUEST_ARCH=arm64 # as Debian calls it: arm64 or amd64
+GUEST_SET="" # names what a port has in $GUEST_PACKAGES and $GUEST_MODULES beyond what is here
 GUEST_PACKAGES=(busybox-static e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1 libss2 libc6
     libfdt-dev)
 GUEST_MODULES=(virtio_mmio virtio_blk failover net_failover virtio_net virtio_console virtio-rng
@@ -114,7 +115,7 @@ packages_are_intact() {
 
 # Leave the unpacked packages in $GUEST_ROOT. Without network, what was resolved before serves.
 provide_guest_packages() {
-    local list=$CACHE/packages-$GUEST_ARCH key
+    local list=$CACHE/packages-$GUEST_ARCH$GUEST_SET key
     mkdir -p "$CACHE"
     if [ "$UPDATE" = yes ] || [ -z "$(find "$list" -mtime "-$RESOLVE_DAYS" 2>/dev/null)" ]; then
         resolve_packages "$list" || [ -f "$list" ] ||

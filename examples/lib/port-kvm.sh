@@ -3,6 +3,8 @@
 # The KVM port: QEMU emulates a machine with EL2, on which Debian's Linux runs avps-kvm, whose guest is
 # Debian's Linux again. Both boot the same kernel and initramfs; the outer one has avps-kvm beside it.
 
+. "$HERE/lib/table-hosted.sh"
+
 PORT_ABOUT='devices by libavps in a virtual machine monitor on KVM, all of it emulated'
 PORT_PACKAGES=(qemu-system-arm device-tree-compiler gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build)
 
@@ -96,54 +98,7 @@ port_boot() {
     wait
 }
 
-# --- the table: what avps-kvm counts, in place of what the bare-metal hypervisor does -----------------
-
-counter() {
-    sed -n "s/^avps-kvm: report $2.* $3=\([0-9]*\).*/\1/p" "$1" | head -n 1
-}
-
-device_side() {
-    local log=$1 device
-    device="device name=[a-z0-9]* id=$(device_id "$2")"
-    at_least "$log" "$device" negotiations 1 && at_most "$log" "$device" faults 0 &&
-        at_most "$log" "$device" needs_reset 0 && at_most "$log" "$device" bad_accesses 0
-}
-
-# Sum of a counter over the queues of a device.
-queue_sum() {
-    sed -n "s/^avps-kvm: report queue name=$2[0-9]* .* $3=\([0-9]*\).*/\1/p" "$1" |
-        awk '{ sum += $1 } END { print sum + 0 }'
-}
-
-# Names in the report: by kind, or those of the cockpit.
-device_name() {
-    case $log in
-    *cockpit*)
-        case $1 in disk) echo data ;; network) echo cabin ;; console) echo terminal ;; *) echo "$1" ;; esac
-        return
-        ;;
-    esac
-    case $1 in disk) echo blk ;; network) echo net ;; console) echo console ;; entropy) echo rng ;; esac
-}
-
-device_story() {
-    local name
-    name=$(device_name "$2")
-    printf '%s doorbells, %s chains used, %s interrupts' "$(queue_sum "$1" "$name" kicks)" \
-        "$(queue_sum "$1" "$name" used)" "$(queue_sum "$1" "$name" interrupts)"
-}
-
-guest_end() {
-    sed -n 's/\r//g; s/^avps-kvm: the end: //p' "$1" | head -n 1
-}
-
-table_all_at_once() {
-    local workload result millis
-    IFS='|' read -r _ _ workload result millis \
-        < <(said "$1" ROW all | grep . || echo '-|-|all at once: did not get that far|FAIL|0')
-    row all "$2" "$3" 'all four' "$workload" "$result" "$(seconds "$millis")"
-    [ "$result" = ok ]
-}
+PORT_PROGRAM=avps-kvm
 
 # A guest that was saved under load, and goes on from the file in another process.
 table_saved() {
@@ -161,19 +116,6 @@ table_saved() {
     [ "$result" = ok ]
 }
 
-# The cluster of the cockpit, alone: its devices are called as the platform file calls them.
-table_cockpit() {
-    local log=$BUILD/console-cockpit.log device workload result millis
-    IFS='|' read -r _ _ workload result millis \
-        < <(said "$log" ROW contract | grep . || echo '-|-|did not get that far|FAIL|0')
-    row cluster mmio packed 'platform file' "$workload" "$result" "$(seconds "$millis")"
-    [ "$result" = ok ] || BAD=$((BAD + 1))
-    for device in network console; do
-        count_bad table_device "$log" mmio packed "$device"
-    done
-    count_bad table_power_off "$log" mmio packed
-}
-
 port_table() {
     local transport ring device log
     for transport in $TRANSPORTS; do
@@ -188,7 +130,7 @@ port_table() {
         done
     done
     if [ "$COCKPIT" = yes ]; then
-        table_cockpit
+        table_cockpit "$BUILD/console-cockpit.log"
     fi
 }
 

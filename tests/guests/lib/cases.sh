@@ -229,7 +229,7 @@ console_start() {
     DAEMON_IN=$WORK/typed DAEMON_OUT=$WORK/shown daemon_start console console --stdio $(ring_option "$1")
 }
 
-CONSOLE_ON_PIPES='avps.size=unknown avps.bulk=hvc0'
+CONSOLE_ON_PIPES='avps.size=unknown avps.bulk=terminal'
 
 case_uml_console() {
     console_start "$1"
