@@ -180,7 +180,8 @@ static void refuses_all(struct avps_pc *pc, avps_gpa bad, enum avps_status want)
     pc->segs[0] = piece(pc, 0, 64);
     pc->segs[1] = piece(pc, 8192, 64);
     pc->segs[2] = (struct avps_seg){.gpa = bad, .len = 64};
-    avps_pc_gave(pc, "status of map with a bad last segment", avps_pc_map(pc, 3, 1, &handle), want);
+    avps_pc_refused(pc, "status of map with a bad last segment", avps_pc_map(pc, 3, 1, &handle),
+                    want);
     avps_pc_equal(pc, "mappings held after a refused map", avps_pc_mapped(pc), before);
 }
 

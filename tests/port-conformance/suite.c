@@ -34,7 +34,9 @@ bool avps_pc_gave(struct avps_pc *pc, const char *what, enum avps_status got, en
 bool avps_pc_refused(struct avps_pc *pc, const char *what, enum avps_status got,
                      enum avps_status want)
 {
-    return (pc->target->misses_wait && got == AVPS_AGAIN) || avps_pc_gave(pc, what, got, want);
+    return (pc->target->misses_wait && got == AVPS_AGAIN) ||
+           (pc->target->refusals_alike && got == AVPS_E_GUEST_ACCESS) ||
+           avps_pc_gave(pc, what, got, want);
 }
 
 void avps_pc_turn(struct avps_pc *pc)

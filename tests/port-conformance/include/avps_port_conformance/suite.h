@@ -89,8 +89,11 @@ struct avps_pc_target { /* NOLINT(clang-analyzer-optin.performance.Padding): by 
                                            refused. Sorted by address. The contents are lost. */
     uint32_t span_count;              /**< How many, at least 1. */
     /** Where the byte at `gpa`, which is in a span, is to the guest's CPU: not by way of what is
-     *  tested. The rest of the span follows it. */
+     *  tested. The rest of its 4096 bytes follows it. */
     uint8_t *(*guest)(void *ctx, avps_gpa gpa);
+    /** What is no memory cannot be told from what is not allowed: AVPS_E_GUEST_ACCESS for both, as
+     *  with grants. */
+    bool refusals_alike;
     bool misses_wait; /**< Where no memory is, an access may stay AVPS_AGAIN: nobody answers. */
     /** Mappings and pins of guest memory that the port holds now. */
     uint32_t (*mapped)(void *ctx);
