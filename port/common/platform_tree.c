@@ -249,14 +249,9 @@ static int tree_gic(const struct tree *tree)
 /* What stands for the domain that memory is granted to. */
 static int tree_grants(const struct tree *tree)
 {
-    void *fdt = tree->fdt;
+    const uint32_t phandle = tree->phandles.xen_grants;
 
-    if (tree->phandles.xen_grants == 0U) {
-        return 0;
-    }
-    return fdt_begin_node(fdt, "xen-iommu") | tree_text(fdt, "compatible", "xen,grant-dma") |
-           fdt_property_u32(fdt, "#iommu-cells", 1U) |
-           fdt_property_u32(fdt, "phandle", tree->phandles.xen_grants) | fdt_end_node(fdt);
+    return phandle != 0U ? tree_error(avps_fdt_write_xen_grants(tree->fdt, phandle)) : 0;
 }
 
 /* ---- devices ---- */
