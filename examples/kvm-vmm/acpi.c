@@ -258,6 +258,14 @@ static uint64_t acpi_room(struct acpi_place *place, size_t size, uint8_t **table
     return place->address + at;
 }
 
+/* A name, which has no end but its size. */
+static void acpi_name(uint8_t *at, const char *name, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        at[i] = (uint8_t)name[i];
+    }
+}
+
 /* A table with its header and what follows it, which is freed. @return Its guest address. */
 static uint64_t acpi_table(struct acpi_place *place, const char *signature, uint8_t revision,
                            struct state_out *body)
@@ -267,12 +275,12 @@ static uint64_t acpi_table(struct acpi_place *place, const char *signature, uint
     const uint64_t address = body->failed ? 0U : acpi_room(place, size, &table);
 
     if (address != 0U) {
-        (void)memcpy(table, signature, 4);
+        acpi_name(table, signature, 4);
         little_put(table + 4, 4, size);
         table[8] = revision;
-        (void)memcpy(table + 10, "LIBAVPAVPSKVM ", 14);
+        acpi_name(table + 10, "LIBAVPAVPSKVM ", 14);
         little_put(table + 24, 4, 1);
-        (void)memcpy(table + 28, "AVPS", 4);
+        acpi_name(table + 28, "AVPS", 4);
         little_put(table + 32, 4, 1);
         (void)memcpy(table + ACPI_HEADER, body->bytes, body->size);
         acpi_checksum(table, size, 9);
@@ -364,7 +372,7 @@ static uint64_t acpi_facs(struct acpi_place *place)
     const uint64_t skip = (64U - address % 64U) % 64U; /* it is aligned to 64 bytes */
 
     if (table != NULL) {
-        (void)memcpy(table + skip, "FACS", 4);
+        acpi_name(table + skip, "FACS", 4);
         little_put(table + skip + 4, 4, 64);
         address += skip;
     }
@@ -375,8 +383,8 @@ static uint64_t acpi_facs(struct acpi_place *place)
 
 static void acpi_root(uint8_t *root, uint64_t xsdt)
 {
-    (void)memcpy(root, "RSD PTR ", 8);
-    (void)memcpy(root + 9, "LIBAVP", 6);
+    acpi_name(root, "RSD PTR ", 8);
+    acpi_name(root + 9, "LIBAVP", 6);
     root[15] = ACPI_REVISION;
     little_put(root + 20, 4, 36);
     little_put(root + 24, 8, xsdt);
@@ -386,12 +394,13 @@ static void acpi_root(uint8_t *root, uint64_t xsdt)
 
 size_t acpi_write(const struct acpi_machine *machine, uint8_t *bytes, size_t size, uint64_t address)
 {
-    struct acpi_place place = {.bytes = bytes, .size = size, .address = address};
+    struct acpi_place place = {.size = size, .address = address};
     struct state_out dsdt = acpi_dsdt(machine);
     struct state_out madt = acpi_madt(machine);
     struct state_out tables = {0};
     uint8_t *root = NULL;
 
+    place.bytes = bytes;
     (void)acpi_room(&place, 36, &root);
     const uint64_t facs = acpi_facs(&place);
     const uint64_t dsdt_at = acpi_table(&place, "DSDT", 2, &dsdt);

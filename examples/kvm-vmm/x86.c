@@ -335,7 +335,7 @@ static enum avps_status initrd_load(struct vm *vm, const struct x86_kernel *kern
 
 static void e820_add(uint8_t *params, uint64_t base, uint64_t size, uint32_t kind)
 {
-    uint8_t *row = params + PARAMS_E820 + params[PARAMS_E820_ROWS] * 20U;
+    uint8_t *row = params + PARAMS_E820 + (size_t)params[PARAMS_E820_ROWS] * 20U;
 
     little_put(row, 8, base);
     little_put(row + 8, 8, size);
@@ -363,11 +363,11 @@ static void write_page_tables(struct vm *vm)
 
     (void)memset(tables, 0, 6U << 12U);
     little_put(tables, 8, (BOOT_TABLES + 0x1000U) | 3U);
-    for (uint32_t i = 0; i < 4U; i++) {
+    for (uint64_t i = 0; i < 4U; i++) {
         little_put(tables + 0x1000U + 8U * i, 8, (BOOT_TABLES + 0x2000U + 0x1000U * i) | 3U);
     }
-    for (uint32_t i = 0; i < 2048U; i++) {
-        little_put(tables + 0x2000U + 8U * i, 8, ((uint64_t)i << 21U) | 0x83U);
+    for (uint64_t i = 0; i < 2048U; i++) {
+        little_put(tables + 0x2000U + 8U * i, 8, i << 21U | 0x83U);
     }
 }
 
