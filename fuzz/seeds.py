@@ -137,6 +137,20 @@ def seeds_blk():
     device_with_kind("blk", scenes, (0, 1, 4, 8))
 
 
+def seeds_iotlb():
+    read = chain(0, blk_header(0, 1), writable(512), writable(1))
+    write = chain(0, blk_header(1, 1), readable(bytes(64)), writable(1))
+    late = [POLL, 0x80, 0x80, 0x80]
+    device("iotlb", {
+        "at-once": [read, [POLL], write, [POLL]],
+        "late": [read, late, [HOST, 0, 0, 0], [POLL], [HOST, 0, 0, 0], [POLL], [HOST, 0, 0, 0], [POLL]],
+        "refused": [read, late, [HOST, 2, 3], [POLL]],
+        "invalidated": [read, [POLL, 0, 0, 0, 0, 1], [HOST, 3, 3], [HOST, 0x43, 0], [HOST, 6, 0], [POLL]],
+        "cleared": [read, [POLL, 0, 0, 0, 0, 1], [HOST, 5, 0], [HOST, 6, 0], [POLL], read, [POLL]],
+        "saved": [read, [POLL], [HOST, 5, 0], [SAVE, 0], late, [HOST, 0, 0, 0], [POLL]],
+    })
+
+
 def device_with_kind(target, scenes, kinds):
     """The target's init takes a byte before the features."""
     for name, steps in scenes.items():
@@ -494,6 +508,7 @@ def main():
     seeds_vsock()
     seeds_blk()
     seeds_console()
+    seeds_iotlb()
     seeds_net()
     seeds_switch()
     seeds_admin()

@@ -10,6 +10,7 @@ set(AVPS_FUZZ_TARGETS
     state
     rng
     blk
+    iotlb
     console
     net
     switch
