@@ -2,9 +2,10 @@
 /** @file net.h
  *  Network device (id 1): frames in bursts between a guest and a back end [AVPS NET-1].
  *
- *  Memory: the caller's; the queue pairs are an array of yours. Threads: one context per device; in
- *  poll mode avps_net_tx_burst, avps_net_tx_done and avps_net_rx_burst may run on one CPU per pair,
- *  with the control queue polled where no burst is running.
+ *  Memory: the caller's; the queue pairs are an array of yours. Threads: one context per device, or
+ *  one per pair: avps_poll_queue of its two queues, avps_net_tx_burst, avps_net_tx_done,
+ *  avps_net_tx_ready_pair and avps_net_rx_burst into it, on a device without coalescing, as it is where
+ *  the port has no timer; with the control queue polled where none of these is running.
  *  Guest: headers are checked against the frame's length before a back end sees them; the frame's
  *  bytes stay the guest's and may change while they are being read.
  *
@@ -329,6 +330,9 @@ AVPS_NODISCARD enum avps_status avps_net_packet_copy(const struct avps_net_packe
 
 /** The back end can take frames again after it took less than a burst: the device is polled. */
 void avps_net_tx_ready(struct avps_net *net);
+
+/** The same for one pair, in its context. An unknown pair is ignored. */
+void avps_net_tx_ready_pair(struct avps_net *net, uint16_t pair);
 
 /** Poll mode: take up to `max` frames of a pair (at most AVPS_BURST_MAX).
  *  @param[out] packets  The library's array, valid until avps_net_tx_done or a reset.

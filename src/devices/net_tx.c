@@ -458,13 +458,18 @@ bool avps_net_tx_run(struct avps_device *dev, uint16_t queue, uint32_t *budget)
     return true;
 }
 
+void avps_net_tx_ready_pair(struct avps_net *net, uint16_t pair)
+{
+    if (pair < net->pair_count && net->pairs[pair].tx.blocked) {
+        net->pairs[pair].tx.blocked = false;
+        avps_device_retry(&net->base, net_tx_queue(pair));
+    }
+}
+
 void avps_net_tx_ready(struct avps_net *net)
 {
     for (uint16_t i = 0; i < net->pair_count; i++) {
-        if (net->pairs[i].tx.blocked) {
-            net->pairs[i].tx.blocked = false;
-            avps_device_retry(&net->base, net_tx_queue(i));
-        }
+        avps_net_tx_ready_pair(net, i);
     }
 }
 
