@@ -2,6 +2,8 @@
 /* Runner: the device's requests (wake, clock, timer, events) -> polling -> set-up. */
 #include "avps_posix/runner.h"
 
+#include "avps_posix/worker.h"
+
 #include "posix_internal.h"
 
 /* ---- what the device asks for ---- */
@@ -41,6 +43,12 @@ static void runner_op_event(void *ctx, enum avps_event code, uint64_t a, uint64_
 
 static const struct avps_event_ops runner_event_ops = {.wake = runner_op_wake};
 
+static const struct avps_sys_ops runner_worker_sys_ops = {
+    .now_ns = runner_op_now,
+    .wall_ns = runner_op_wall,
+    .event = runner_op_event,
+};
+
 static const struct avps_sys_ops runner_sys_ops = {
     .now_ns = runner_op_now,
     .wall_ns = runner_op_wall,
@@ -61,7 +69,13 @@ static void runner_poll(void *ctx)
 
 void avps_posix_runner_wake(struct avps_posix_runner *runner)
 {
-    avps_posix_task_defer(&runner->task);
+    struct avps_posix_worker *self = avps_posix_worker_self();
+
+    if (runner->config.workers && self != NULL) {
+        avps_posix_worker_wake(self);
+    } else {
+        avps_posix_task_defer(&runner->task);
+    }
 }
 
 void avps_posix_runner_stop(struct avps_posix_runner *runner)
@@ -79,8 +93,11 @@ enum avps_status avps_posix_runner_init(struct avps_posix_runner *runner,
         return AVPS_E_PARAM;
     }
     runner->config = *config;
-    runner->port = (struct avps_port){
-        .event = &runner_event_ops, .event_ctx = runner, .sys = &runner_sys_ops, .sys_ctx = runner};
+    runner->port =
+        (struct avps_port){.event = &runner_event_ops,
+                           .event_ctx = runner,
+                           .sys = config->workers ? &runner_worker_sys_ops : &runner_sys_ops,
+                           .sys_ctx = runner};
     avps_posix_task_init(&runner->task, config->loop, runner_poll, runner);
     avps_posix_timer_init(&runner->timer, config->loop, runner_poll, runner);
     return AVPS_OK;

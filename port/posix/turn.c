@@ -45,3 +45,14 @@ enum avps_poll_result avps_posix_turn_poll(struct avps_posix_turn *turn, struct 
     turn_learn(turn, turn_chains(dev) - before, result == AVPS_POLL_MORE);
     return result;
 }
+
+enum avps_poll_result avps_posix_turn_poll_queue(struct avps_posix_turn *turn,
+                                                 struct avps_device *dev, uint16_t queue)
+{
+    const struct avps_queue_counters *counters = avps_queue_counters(dev, queue);
+    const uint64_t before = counters->chains;
+    const enum avps_poll_result result = avps_poll_queue(dev, queue, turn->budget);
+
+    turn_learn(turn, counters->chains - before, result == AVPS_POLL_MORE);
+    return result;
+}

@@ -26,6 +26,9 @@ struct avps_posix_runner_config {
     /** A coded event of the device. May be NULL. */
     void (*event)(void *ctx, enum avps_event code, uint64_t a, uint64_t b);
     void *ctx; /**< Handed to both. */
+    /** Queues are polled by workers (worker.h): a wake in a worker's context is for that worker, and
+     *  the device has no timer. `poll` then is called with all workers still, or makes them so. */
+    bool workers;
 };
 
 /** Polls one device. Fields but `port` are private. */
@@ -41,7 +44,7 @@ AVPS_NODISCARD enum avps_status
 avps_posix_runner_init(struct avps_posix_runner *runner,
                        const struct avps_posix_runner_config *config);
 
-/** Poll soon. */
+/** Poll soon: the device, or in a worker's context the queues of that worker. */
 void avps_posix_runner_wake(struct avps_posix_runner *runner);
 
 /** Do not poll any more, until the next wake. */

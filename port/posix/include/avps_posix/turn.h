@@ -30,6 +30,10 @@ void avps_posix_turn_init(struct avps_posix_turn *turn, uint32_t least, uint32_t
 /** avps_poll with the budget that was learnt. @return what it returns. */
 enum avps_poll_result avps_posix_turn_poll(struct avps_posix_turn *turn, struct avps_device *dev);
 
+/** The same for one queue with a turn of its own, in the context that polls it. */
+enum avps_poll_result avps_posix_turn_poll_queue(struct avps_posix_turn *turn,
+                                                 struct avps_device *dev, uint16_t queue);
+
 #ifdef __cplusplus
 }
 #endif
