@@ -194,9 +194,15 @@ static enum avps_status block_start(struct avps_posix_block *block, struct block
 
 /* ---- ops ---- */
 
+/* All queues have one lane, or each its own. */
+static struct avps_posix_block *block_lane(const struct avps_posix_block *block, uint32_t queue)
+{
+    return block->lanes[queue < block->lane_count ? queue : 0U];
+}
+
 static enum avps_status block_submit(void *ctx, const struct avps_blk_io *io)
 {
-    struct avps_posix_block *block = ctx;
+    struct avps_posix_block *block = block_lane(ctx, io->queue);
     struct block_slot *slot = slot_take(block, io);
 
     if (slot == NULL) {
@@ -214,14 +220,29 @@ static enum avps_status block_submit(void *ctx, const struct avps_blk_io *io)
 static enum avps_status block_cancel(void *ctx, uint32_t queue)
 {
     const struct avps_posix_block *block = ctx;
+    uint32_t outstanding = 0;
 
     (void)queue;
-    return block->outstanding != 0U ? AVPS_PENDING : AVPS_OK;
+    for (uint16_t i = 0; i < block->lane_count; i++) {
+        outstanding += block->lanes[i]->outstanding;
+    }
+    return outstanding != 0U ? AVPS_PENDING : AVPS_OK;
 }
 
 static const struct avps_blk_ops block_ops = {.submit = block_submit, .cancel = block_cancel};
 
 /* ---- opening ---- */
+
+/* The same open file, and with it the lock. */
+static enum avps_status open_beside(struct avps_posix_block *block,
+                                    const struct avps_posix_block *beside,
+                                    struct avps_posix_error *error)
+{
+    block->device = beside->device;
+    block->fd = fcntl(beside->fd, F_DUPFD_CLOEXEC, 0);
+    return block->fd >= 0 ? AVPS_OK
+                          : posix_fail_errno(error, AVPS_E_IO, "cannot open again", "the disk");
+}
 
 static enum avps_status open_file(struct avps_posix_block *block,
                                   const struct avps_posix_block_config *config,
@@ -416,7 +437,10 @@ static enum avps_status open_all(struct avps_posix_block *block,
 {
     enum avps_status status = open_storage(block, config->depth, error);
 
-    status = status == AVPS_OK ? open_file(block, config, error) : status;
+    if (status == AVPS_OK) {
+        status = config->beside != NULL ? open_beside(block, config->beside, error)
+                                        : open_file(block, config, error);
+    }
     status = status == AVPS_OK ? open_lock(block, config, error) : status;
     status = status == AVPS_OK ? open_size(block, config->path, error) : status;
     status = status == AVPS_OK ? open_direct(block, config, error) : status;
@@ -433,12 +457,21 @@ static void block_free(struct avps_posix_block *block)
     free(block);
 }
 
+/* The first lane knows them all. */
+static void block_join(struct avps_posix_block *block, struct avps_posix_block *beside)
+{
+    struct avps_posix_block *first = beside != NULL ? beside : block;
+
+    first->lanes[first->lane_count++] = block;
+}
+
 enum avps_status avps_posix_block_open(struct avps_posix_block **block,
                                        const struct avps_posix_block_config *config,
                                        struct avps_posix_error *error)
 {
     if (config->path == NULL || config->depth == 0U || config->depth > 4096U ||
-        (config->loop == NULL && config->engine != AVPS_POSIX_BLOCK_SYNC)) {
+        (config->loop == NULL && config->engine != AVPS_POSIX_BLOCK_SYNC) ||
+        (config->beside != NULL && config->beside->lane_count == AVPS_BLK_QUEUES)) {
         return posix_fail(error, AVPS_E_PARAM, "a disk needs a path, a depth of 1..4096, a loop");
     }
     struct avps_posix_block *opened = calloc(1, sizeof *opened);
@@ -453,12 +486,26 @@ enum avps_status avps_posix_block_open(struct avps_posix_block **block,
         block_free(opened);
         return status;
     }
+    block_join(opened, config->beside);
     *block = opened;
     return AVPS_OK;
 }
 
 /* ---- closing ---- */
 
+static enum avps_status lane_close(struct avps_posix_block *block)
+{
+    enum avps_status status = AVPS_OK;
+
+    block_uring_close(block);
+    if (!block->read_only && fdatasync(block->fd) != 0) {
+        status = AVPS_E_IO;
+    }
+    block_free(block);
+    return status;
+}
+
+/* The first lane last: it has the list. */
 enum avps_status avps_posix_block_close(struct avps_posix_block *block)
 {
     enum avps_status status = AVPS_OK;
@@ -466,11 +513,11 @@ enum avps_status avps_posix_block_close(struct avps_posix_block *block)
     if (block == NULL) {
         return AVPS_OK;
     }
-    block_uring_close(block);
-    if (!block->read_only && fdatasync(block->fd) != 0) {
-        status = AVPS_E_IO;
+    for (uint16_t i = block->lane_count; i > 0U; i--) {
+        if (lane_close(block->lanes[i - 1U]) != AVPS_OK) {
+            status = AVPS_E_IO;
+        }
     }
-    block_free(block);
     return status;
 }
 
@@ -494,7 +541,9 @@ void avps_posix_block_describe(struct avps_posix_block *block, struct avps_blk_c
 
 void avps_posix_block_attach(struct avps_posix_block *block, struct avps_blk *blk)
 {
-    block->blk = blk;
+    for (uint16_t i = 0; i < block->lane_count; i++) {
+        block->lanes[i]->blk = blk;
+    }
 }
 
 uint32_t avps_posix_block_poll(struct avps_posix_block *block)
@@ -508,8 +557,10 @@ enum avps_status avps_posix_block_resize(struct avps_posix_block *block, uint64_
     const enum avps_status status = open_bytes(block, &bytes);
 
     if (status == AVPS_OK) {
-        block->sectors = bytes / AVPS_BLK_SECTOR;
-        *sectors = block->sectors;
+        *sectors = bytes / AVPS_BLK_SECTOR;
+        for (uint16_t i = 0; i < block->lane_count; i++) {
+            block->lanes[i]->sectors = *sectors;
+        }
     }
     return status;
 }

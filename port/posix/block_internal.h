@@ -56,6 +56,8 @@ struct avps_posix_block {
     uint64_t sectors;
     uint64_t limit; /* discard granularity is 1 sector; sectors per discard */
     struct avps_blk *blk;
+    struct avps_posix_block *lanes[AVPS_BLK_QUEUES]; /* queue n's; the first one is itself */
+    uint16_t lane_count;
     struct block_uring *uring; /* NULL: at once */
     uint32_t outstanding;
     struct block_slot *slots;

@@ -174,9 +174,14 @@ static void null_produce(void *ctx)
 
 static void null_resume(void *ctx)
 {
-    const struct avps_posix_null_net *null = ctx;
+    const struct avps_posix_null_echo *echo = ctx;
+    const struct avps_posix_null_net *null = echo->null;
 
-    avps_net_tx_ready(null->net);
+    if (null->config.workers != NULL) {
+        avps_net_tx_ready_pair(null->net, echo->pair);
+    } else {
+        avps_net_tx_ready(null->net);
+    }
 }
 
 /* ---- ops, init ---- */
@@ -185,9 +190,11 @@ static void null_rx_ready(void *ctx, uint16_t pair)
 {
     struct avps_posix_null_net *null = ctx;
 
-    (void)pair;
-    avps_posix_task_defer(null->config.mode == AVPS_POSIX_NULL_ECHO ? &null->resume
-                                                                    : &null->produce);
+    if (null->config.mode == AVPS_POSIX_NULL_ECHO) {
+        avps_posix_task_defer(&null->echoes[null->config.workers != NULL ? pair : 0U].resume);
+    } else {
+        avps_posix_task_defer(&null->produce);
+    }
 }
 
 static void null_live(void *ctx, bool live)
@@ -203,6 +210,11 @@ static void null_live(void *ctx, bool live)
 static const struct avps_net_ops null_net_ops = {
     .transmit = null_transmit, .rx_ready = null_rx_ready, .live = null_live};
 
+static uint16_t null_echo_count(const struct avps_posix_null_net *null)
+{
+    return null->config.workers != NULL ? null->config.worker_count : 1U;
+}
+
 enum avps_status avps_posix_null_net_init(struct avps_posix_null_net *null,
                                           const struct avps_posix_null_net_config *config)
 {
@@ -210,17 +222,25 @@ enum avps_status avps_posix_null_net_init(struct avps_posix_null_net *null,
 
     if (config->loop == NULL ||
         (len != 0U && (len < AVPS_POSIX_NULL_FRAME_MIN || len > AVPS_POSIX_NULL_FRAME_MAX ||
-                       config->mode != AVPS_POSIX_NULL_SINK))) {
+                       config->mode != AVPS_POSIX_NULL_SINK)) ||
+        (config->workers != NULL &&
+         (config->worker_count == 0U || config->mode != AVPS_POSIX_NULL_ECHO))) {
         return AVPS_E_PARAM;
     }
     *null = (struct avps_posix_null_net){.config = *config};
     avps_posix_task_init(&null->produce, config->loop, null_produce, null);
-    avps_posix_task_init(&null->resume, config->loop, null_resume, null);
     null->frames = calloc(AVPS_POSIX_NULL_FRAMES, len != 0U ? len : 1U);
     null->sink = calloc(NULL_SINKS, NULL_SINK_FRAME);
-    if (null->frames == NULL || null->sink == NULL) {
+    null->echoes = calloc(null_echo_count(null), sizeof *null->echoes);
+    if (null->frames == NULL || null->sink == NULL || null->echoes == NULL) {
         avps_posix_null_net_free(null);
         return AVPS_E_NOSPACE;
+    }
+    for (uint16_t i = 0; i < null_echo_count(null); i++) {
+        null->echoes[i] = (struct avps_posix_null_echo){.null = null, .pair = i};
+        avps_posix_task_init(&null->echoes[i].resume,
+                             config->workers != NULL ? &config->workers[i].loop : config->loop,
+                             null_resume, &null->echoes[i]);
     }
     return AVPS_OK;
 }
@@ -228,9 +248,13 @@ enum avps_status avps_posix_null_net_init(struct avps_posix_null_net *null,
 void avps_posix_null_net_free(struct avps_posix_null_net *null)
 {
     avps_posix_task_cancel(&null->produce);
-    avps_posix_task_cancel(&null->resume);
+    for (uint16_t i = 0; null->echoes != NULL && i < null_echo_count(null); i++) {
+        avps_posix_task_cancel(&null->echoes[i].resume);
+    }
+    free(null->echoes);
     free(null->frames);
     free(null->sink);
+    null->echoes = NULL;
     null->frames = NULL;
     null->sink = NULL;
 }

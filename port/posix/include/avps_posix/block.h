@@ -2,7 +2,8 @@
 /** @file block.h
  *  Disk on a file or block device: a back end for avps/blk.h.
  *
- *  Memory: allocated at open, given back at close. Threads: the loop's context. Guest: reads and
+ *  Memory: allocated at open, given back at close. Threads: the loop's context,
+ *  or that of each queue's loop (`beside`). Guest: reads and
  *  writes go straight between its memory and the file; memory that can only be copied goes through
  *  a buffer.
  *
@@ -43,6 +44,10 @@ struct avps_posix_block_config {
                                               `request_count`. */
     bool read_only;                      /**< Open for reading. */
     bool direct;                         /**< Past the host's page cache (O_DIRECT). */
+    /** Serve the next queue of a disk that is open: queues are polled beside each other, each in the
+     *  context of its loop. `path` and `read_only` are those of that one, which stands for all
+     *  afterwards and closes all. NULL: a disk of its own, serving all queues. */
+    struct avps_posix_block *beside;
 };
 
 /** An open disk. */

@@ -3,7 +3,8 @@
  *  Back ends without input or output, for measurements and tests: a disk that is all zeroes, and a
  *  network that swallows frames, makes them, or sends them back.
  *
- *  Memory: the caller's. Threads: the device's context. Guest: reaches nothing but itself.
+ *  Memory: the caller's. Threads: the device's context; with workers, the echo of each queue pair has
+ *  that pair's. Guest: reaches nothing but itself.
  */
 #ifndef AVPS_POSIX_NULL_H
 #define AVPS_POSIX_NULL_H
@@ -11,6 +12,7 @@
 #include "avps/blk.h"
 #include "avps/net.h"
 #include "avps_posix/loop.h"
+#include "avps_posix/worker.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -48,6 +50,16 @@ struct avps_posix_null_net_config {
                                          come, AVPS_POSIX_NULL_FRAME_MIN to _MAX; 0: none come.
                                          Broadcast, EtherType 0x88b5, a sequence number of 8 bytes,
                                          lowest first, at byte 16, zeroes behind. */
+    struct avps_posix_worker *workers; /**< ECHO: queue pair n is polled by worker n, for all pairs
+                                            of the device. NULL: by the loop. */
+    uint16_t worker_count;             /**< Workers. */
+};
+
+/** What an echo does for one queue pair, or for all. Private. */
+struct avps_posix_null_echo {
+    struct avps_posix_null_net *null; /**< Its network. */
+    struct avps_posix_task resume;    /**< Frames that were held back may go on. */
+    uint16_t pair;                    /**< With workers: pair. */
 };
 
 /** A network without a network. Fields are private. */
@@ -55,7 +67,7 @@ struct avps_posix_null_net {
     struct avps_posix_null_net_config config; /**< As configured. */
     struct avps_net *net;                     /**< The device. */
     struct avps_posix_task produce;           /**< Frames are to be made. */
-    struct avps_posix_task resume;            /**< Frames that were held back may go on. */
+    struct avps_posix_null_echo *echoes;      /**< One for each worker, or one. */
     bool live;                                /**< There is a driver. */
     uint64_t sequence;                        /**< Of the next frame. */
     uint8_t *frames;                          /**< Storage of frames. */
