@@ -178,10 +178,12 @@ static void connection_ready(void *ctx, uint32_t conditions)
     struct avps_vu *vu = ctx;
 
     (void)conditions;
+    vu_hold(vu);
     connection_receive(vu);
     if (vu->phase == VU_PHASE_CONNECTED && (vu->deferred || vu->broken)) {
         (void)!avps_posix_source_modify(&vu->source, 0);
     }
+    vu_release(vu);
 }
 
 static enum avps_status connection_begin(struct avps_vu *vu, int fd)
@@ -238,15 +240,20 @@ static void work_connected(struct avps_vu *vu)
     }
 }
 
-static void vu_work(void *ctx)
+void vu_work(struct avps_vu *vu)
 {
-    struct avps_vu *vu = ctx;
-
+    vu_hold(vu);
     if (vu->phase == VU_PHASE_CONNECTED) {
         work_connected(vu);
     } else if (vu->phase == VU_PHASE_CLOSING) {
         connection_finish(vu);
     }
+    vu_release(vu);
+}
+
+static void work_is_due(void *ctx)
+{
+    vu_work(ctx);
 }
 
 /* ---- sockets ---- */
@@ -260,10 +267,12 @@ static void vu_accept(void *ctx, uint32_t conditions)
     if (fd < 0) {
         return; /* gone again, or no descriptor left: the loop comes back */
     }
+    vu_hold(vu);
     if (connection_begin(vu, fd) == AVPS_OK) {
         (void)!avps_posix_source_modify(&vu->listen_source, 0); /* one at a time */
         vu_polling_update(vu);
     }
+    vu_release(vu);
 }
 
 static enum avps_status vu_listen_on(struct avps_vu *vu, int fd)
@@ -375,8 +384,10 @@ enum avps_status avps_vu_adopt(struct avps_vu *vu, int fd)
     if (listens != 0) {
         return vu_listen_on(vu, fd);
     }
+    vu_hold(vu);
     status = connection_begin(vu, fd);
     vu_polling_update(vu);
+    vu_release(vu);
     return status;
 }
 
@@ -398,7 +409,8 @@ enum avps_status avps_vu_connect(struct avps_vu *vu, const char *path)
 static bool vu_config_is_valid(const struct avps_vu_config *config)
 {
     return config != NULL && config->device != NULL && config->loop != NULL &&
-           config->runner != NULL;
+           config->runner != NULL &&
+           (config->workers == NULL || (config->worker_count != 0U && config->poll_queue != NULL));
 }
 
 #define DEVICE_ID_NET 1U
@@ -433,7 +445,7 @@ static enum avps_status vu_attach(struct avps_vu *vu)
     for (uint16_t i = 0; i < vu->ring_count; i++) {
         vu_ring_init(&vu->rings[i], vu, i);
     }
-    return AVPS_OK;
+    return vu_threads_init(vu);
 }
 
 enum avps_status avps_vu_new(const struct avps_vu_config *config, struct avps_vu **out)
@@ -454,7 +466,7 @@ enum avps_status avps_vu_new(const struct avps_vu_config *config, struct avps_vu
     vu_transfer_init(&vu->transfer);
     (void)snprintf(vu->name, sizeof vu->name, "%s",
                    config->name != NULL ? config->name : "vhost-user");
-    avps_posix_task_init(&vu->task, config->loop, vu_work, vu);
+    avps_posix_task_init(&vu->task, config->loop, work_is_due, vu);
     const enum avps_status status = vu_attach(vu);
     if (status != AVPS_OK) {
         free(vu->rings);
@@ -480,7 +492,9 @@ static void vu_stop_listening(struct avps_vu *vu)
 
 void avps_vu_stop(struct avps_vu *vu)
 {
+    vu_hold(vu);
     vu->stopping = true;
+    vu_release(vu); /* from now on the loop serves the queues */
     vu_stop_listening(vu);
     if (vu->phase == VU_PHASE_IDLE) {
         if (vu->config.disconnected != NULL) {
@@ -496,8 +510,18 @@ bool avps_vu_is_connected(const struct avps_vu *vu)
     return vu->phase == VU_PHASE_CONNECTED;
 }
 
-const struct avps_vu_counters *avps_vu_counters(const struct avps_vu *vu)
+const struct avps_vu_counters *avps_vu_counters(struct avps_vu *vu)
 {
+    vu_hold(vu);
+    for (uint16_t i = 0; i < vu->ring_count; i++) {
+        struct vu_ring *ring = &vu->rings[i];
+
+        vu->counters.kicks += ring->kicks;
+        vu->counters.calls += ring->calls;
+        ring->kicks = 0;
+        ring->calls = 0;
+    }
+    vu_release(vu);
     return &vu->counters;
 }
 
@@ -506,6 +530,7 @@ void avps_vu_free(struct avps_vu *vu)
     if (vu == NULL) {
         return;
     }
+    vu_hold(vu); /* for good */
     vu->config.disconnected = NULL;
     vu->stopping = true;
     vu_stop_listening(vu);
@@ -517,6 +542,7 @@ void avps_vu_free(struct avps_vu *vu)
     }
     avps_posix_task_cancel(&vu->task);
     avps_posix_poller_stop(&vu->poller);
+    vu_threads_free(vu);
     free(vu->rings);
     free(vu);
 }

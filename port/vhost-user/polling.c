@@ -76,7 +76,13 @@ static void polling_set(struct avps_vu *vu, enum vu_polling mode)
         return;
     }
     avps_poll_always(vu->config.device, on);
-    if (on) {
+    if (vu->threads != NULL) {
+        if (on) {
+            vu_threads_start_pollers(vu);
+        } else {
+            vu_threads_stop_pollers(vu);
+        }
+    } else if (on) {
         avps_posix_poller_start(&vu->poller, vu->config.loop, polling_poll, vu);
     } else {
         avps_posix_poller_stop(&vu->poller);

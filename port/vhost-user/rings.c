@@ -22,11 +22,11 @@ static void ring_call(struct vu_ring *ring)
     const struct vu_vring_state state = {.index = ring->index};
 
     if (ring->call_fd >= 0) {
-        vu->counters.calls++;
+        ring->calls++;
         ring_signal(ring->call_fd);
     } else if (vu_has_protocol(vu, VU_P_INBAND_NOTIFICATIONS) &&
                vu_tell(vu, VU_BACKEND_VRING_CALL, &state, sizeof state)) {
-        vu->counters.calls++;
+        ring->calls++;
     }
 }
 
@@ -48,10 +48,8 @@ static void rings_op_notify_queue(void *ctx, uint16_t queue)
     ring_call(&vu->rings[queue]);
 }
 
-static void rings_op_notify_config(void *ctx)
+void vu_tell_config(struct avps_vu *vu)
 {
-    struct avps_vu *vu = ctx;
-
     if (vu_has_protocol(vu, VU_P_CONFIG)) {
         (void)vu_tell(vu, VU_BACKEND_CONFIG_CHANGE, NULL, 0);
     }
@@ -62,10 +60,28 @@ static void rings_op_notify_config(void *ctx)
     }
 }
 
-static void rings_op_batch_end(void *ctx)
+/* From a worker: a queue has a fault. The other queues are none of its business. */
+static void rings_op_notify_config(void *ctx)
 {
     struct avps_vu *vu = ctx;
 
+    if (vu->threaded) {
+        atomic_store(&vu->config_due, true);
+        avps_posix_notifier_set(&vu->bell);
+    } else {
+        vu_tell_config(vu);
+    }
+}
+
+/* While workers run no message waits and nothing is logged: see vu_release. */
+void vu_polled(struct avps_vu *vu)
+{
+    if (vu->threaded) {
+        if (vu->losses != vu_mapping_losses()) {
+            avps_posix_notifier_set(&vu->bell);
+        }
+        return;
+    }
     if (vu->log.touched && vu->log.event_fd >= 0) {
         ring_signal(vu->log.event_fd);
     }
@@ -74,6 +90,11 @@ static void rings_op_batch_end(void *ctx)
         vu_linger_is_due(vu)) {
         vu_wake(vu);
     }
+}
+
+static void rings_op_batch_end(void *ctx)
+{
+    vu_polled(ctx);
 }
 
 static void rings_op_reset(void *ctx)
@@ -94,7 +115,7 @@ void vu_ring_kick(struct vu_ring *ring)
 {
     struct avps_vu *vu = ring->vu;
 
-    vu->counters.kicks++;
+    ring->kicks++;
     if (!ring->started) {
         ring->started = true;
         if (vu_ring_update(ring) == VU_REFUSED) {
@@ -127,8 +148,8 @@ void vu_ring_watch_kicks(struct vu_ring *ring)
 
     avps_posix_source_remove(&ring->kick_source);
     if (ring->kick_fd >= 0 && !vu->config.busy_poll &&
-        avps_posix_source_add(&ring->kick_source, vu->config.loop, ring->kick_fd, AVPS_POSIX_READ,
-                              ring_kicked, ring) != AVPS_OK) {
+        avps_posix_source_add(&ring->kick_source, vu_ring_loop(ring), ring->kick_fd,
+                              AVPS_POSIX_READ, ring_kicked, ring) != AVPS_OK) {
         vu_reason(vu, "vring %u: the kick descriptor cannot be watched: %s", ring->index,
                   strerror(errno));
         vu_break(vu);
@@ -435,5 +456,7 @@ void vu_ring_clear(struct vu_ring *ring)
     vu_close_fd(&ring->call_fd);
     vu_close_fd(&ring->err_fd);
     vu_inflight_stop(&ring->inflight);
+    ring->vu->counters.kicks += ring->kicks;
+    ring->vu->counters.calls += ring->calls;
     vu_ring_init(ring, ring->vu, ring->index);
 }

@@ -5,11 +5,15 @@
  *   messages.c  messages -> calls             iotlb.c              I/O virtual addresses
  *   rings.c     start, stop, kicks, calls     inflight.c           the in-flight region
  *   device.c    features, status, memory      transfer.c           device state
- *   backend.c   sockets, life cycle            polling.c            poll mode, lingering */
+ *   backend.c   sockets, life cycle           polling.c            poll mode, lingering
+ *   threads.c   queues beside each other */
 #ifndef VU_INTERNAL_H
 #define VU_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "avps/remote.h"
+#include "avps_posix/notify.h"
 #include "avps_vhost_user/backend.h"
 
 #include "channel.h"
@@ -38,6 +42,8 @@ struct vu_ring {
     int kick_fd;   /* -1: none */
     int call_fd;
     int err_fd;
+    uint64_t kicks; /* counted by whoever serves the queue */
+    uint64_t calls;
     struct avps_posix_source kick_source;
     avps_gpa used_gpa; /* device area of the running ring, as the library knows it */
     uint64_t used_len;
@@ -61,6 +67,13 @@ struct vu_linger {
     uint64_t until_ns; /* end of the present one, if no more work comes */
     uint64_t idle_ns;  /* when there was work last */
     uint64_t work;     /* chains taken and returned by then */
+};
+
+/* A worker of this device. */
+struct vu_thread {
+    struct avps_vu *vu;
+    uint16_t index;
+    struct avps_posix_poller poller; /* in poll mode */
 };
 
 struct avps_vu {
@@ -108,6 +121,13 @@ struct avps_vu {
 
     uint16_t ring_count;
     struct vu_ring *rings;
+
+    /* workers */
+    struct vu_thread *threads;       /* one for each */
+    bool threaded;                   /* they run; changes only while they do not */
+    uint32_t holds;                  /* who wants them still */
+    struct avps_posix_notifier bell; /* a worker has seen something ... */
+    atomic_bool config_due; /* ... namely that the configuration changed, or memory is lost */
 };
 
 /* What came of a message. */
@@ -148,6 +168,9 @@ enum vu_result vu_rings_let_go(struct avps_vu *vu, uint64_t iova, uint64_t size)
 bool vu_rings_run(const struct avps_vu *vu);
 void vu_ring_kick(struct vu_ring *ring);
 void vu_ring_watch_kicks(struct vu_ring *ring);
+/* The queues were polled: what waits for that is to be looked at. */
+void vu_polled(struct avps_vu *vu);
+void vu_tell_config(struct avps_vu *vu);
 extern const struct avps_remote_ops vu_remote_ops;
 
 /* iotlb.c */
@@ -164,7 +187,20 @@ void vu_linger(struct avps_vu *vu);
 /* How long to linger from now on, after a pause of `pause_ns` that work ended. */
 uint64_t vu_linger_learn(uint64_t linger_ns, uint64_t longest_ns, uint64_t pause_ns);
 
+/* threads.c: without workers all of it does nothing, and the loop is the loop */
+enum avps_status vu_threads_init(struct avps_vu *vu);
+void vu_threads_free(struct avps_vu *vu);
+/* The workers stand still between the two; they nest. */
+void vu_hold(struct avps_vu *vu);
+void vu_release(struct avps_vu *vu);
+/* Whose loop serves a ring. */
+struct avps_posix_loop *vu_ring_loop(const struct vu_ring *ring);
+void vu_threads_start_pollers(struct avps_vu *vu);
+void vu_threads_stop_pollers(struct avps_vu *vu);
+
 /* backend.c */
+/* What is to be looked at again after messages and polls. */
+void vu_work(struct avps_vu *vu);
 void vu_say(struct avps_vu *vu, enum avps_vu_level level, const char *line);
 /* Write down why. */
 void vu_reason(struct avps_vu *vu, const char *format, ...) __attribute__((format(printf, 2, 3)));

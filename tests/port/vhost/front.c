@@ -38,6 +38,24 @@ static enum avps_poll_result back_poll(void *ctx)
     return avps_poll(back->device, 32);
 }
 
+static enum avps_poll_result back_poll_queue(void *ctx, uint16_t queue)
+{
+    const struct front_back *back = ctx;
+
+    return avps_poll_queue(back->device, queue, 4);
+}
+
+/* What the main loop does while there are workers. */
+static enum avps_poll_result back_poll_still(void *ctx)
+{
+    const struct front_back *back = ctx;
+
+    avps_vu_pause(back->vu);
+    const enum avps_poll_result result = avps_poll(back->device, 32);
+
+    return avps_vu_resume(back->vu) ? AVPS_POLL_IDLE : result;
+}
+
 static struct avps_device_config back_base(struct front *f, uint16_t queues)
 {
     const struct avps_device_config base = {.mem = &f->back.mem,
@@ -73,10 +91,11 @@ static void back_new_blk(struct front *f)
         .pending_count = f->options.waits ? FRONT_SLOTS : 0U,
         .order = AVPS_SIM_NEWEST_FIRST,
     };
+    const bool lanes = f->options.workers != 0U;
     const struct avps_blk_config config = {
         .base = back_base(f, 2),
-        .ops = avps_sim_ramdisk_ops(),
-        .ctx = &back->disk,
+        .ops = lanes ? &lanes_ops : avps_sim_ramdisk_ops(),
+        .ctx = lanes ? (void *)&back->lanes : (void *)&back->disk,
         .requests = back->requests,
         .request_count = FRONT_SLOTS,
         .capacity = FRONT_SECTORS,
@@ -85,6 +104,9 @@ static void back_new_blk(struct front *f)
     assert_int_equal(avps_sim_ramdisk_init(&back->disk, &disk), AVPS_OK);
     assert_int_equal(avps_blk_init(&back->blk, &config), AVPS_OK);
     avps_sim_ramdisk_attach(&back->disk, &back->blk);
+    if (lanes) {
+        lanes_init(&back->lanes, f->disk, &back->blk, back->workers, f->options.workers);
+    }
     back->device = &back->blk.base;
 }
 
@@ -156,8 +178,14 @@ void front_back_new_on(struct front *f, int fd)
     struct front_back *back = &f->back;
 
     (void)memset(back, 0, sizeof *back);
-    const struct avps_posix_runner_config runner = {
-        .loop = &f->loop, .poll = back_poll, .ctx = back};
+    const bool workers = f->options.workers != 0U;
+    const struct avps_posix_runner_config runner = {.loop = &f->loop,
+                                                    .poll = workers ? back_poll_still : back_poll,
+                                                    .ctx = back,
+                                                    .workers = workers};
+    for (uint16_t i = 0; i < f->options.workers; i++) {
+        assert_int_equal(avps_posix_worker_init(&back->workers[i], &f->loop), AVPS_OK);
+    }
     assert_int_equal(avps_posix_runner_init(&back->runner, &runner), AVPS_OK);
     avps_vu_no_memory(&back->mem);
     make[f->options.device](f);
@@ -171,6 +199,9 @@ void front_back_new_on(struct front *f, int fd)
         .ctx = back,
         .busy_poll = f->options.busy_poll,
         .linger_us = f->options.linger_us,
+        .workers = workers ? back->workers : NULL,
+        .worker_count = f->options.workers,
+        .poll_queue = back_poll_queue,
     };
     assert_int_equal(avps_vu_new(&config, &back->vu), AVPS_OK);
     assert_int_equal(avps_vu_adopt(back->vu, fd), AVPS_OK);
@@ -190,6 +221,9 @@ void front_back_free(struct front *f)
     if (f->back.vu != NULL) {
         avps_vu_free(f->back.vu);
         avps_posix_runner_stop(&f->back.runner);
+    }
+    for (uint16_t i = 0; i < f->options.workers; i++) {
+        avps_posix_worker_end(&f->back.workers[i]);
     }
     f->back.vu = NULL;
     if (f->fd >= 0) {

@@ -12,6 +12,7 @@
 #ifndef TEST_VHOST_FRONT_H
 #define TEST_VHOST_FRONT_H
 
+#include "lanes.h"
 #include "support/driver.h"
 
 #include "avps/blk.h"
@@ -135,7 +136,8 @@ struct front_options {
     bool iommu;     /* ACCESS_PLATFORM */
     bool busy_poll; /* --poll */
     uint32_t linger_us;
-    bool elsewhere; /* the back end runs in another process, that the test makes */
+    uint16_t workers; /* block: so many, with a disk of lanes */
+    bool elsewhere;   /* the back end runs in another process, that the test makes */
 };
 
 /* The back end's half. */
@@ -152,6 +154,8 @@ struct front_back {
     struct avps_sim_ramdisk disk;
     struct avps_sim_pending pending[FRONT_SLOTS];
     struct avps_blk_request requests[FRONT_SLOTS];
+    struct avps_posix_worker workers[LANES_MAX];
+    struct lanes lanes;
     struct avps_console console;
     struct avps_console_port port;
     struct avps_net net;

@@ -4,7 +4,9 @@
  *
  *  Memory: avps_vu_new allocates; guest memory is mapped while a front end is connected.
  *  Threads: the loop's context for everything. One process may serve any number of devices on one
- *  loop. Guest and front end: hostile. Every message is checked; a front end that breaks the
+ *  loop. With `workers` queues are polled by threads beside each other, as long as nothing but that
+ *  is to be done: for every message, and for all that follows from it, they stand still, and the loop
+ *  serves the queues. Guest and front end: hostile. Every message is checked; a front end that breaks the
  *  protocol loses its connection with one line to `report`, and the device is as new for the next.
  *
  *  Use:
@@ -27,6 +29,7 @@
 #include "avps/mem.h"
 #include "avps_posix/loop.h"
 #include "avps_posix/runner.h"
+#include "avps_posix/worker.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,6 +63,14 @@ struct avps_vu_config {
      *  how long is learnt from the pauses between work. 0: never. 50 is good for speed: drivers whose
      *  requests follow each other need few kicks then. */
     uint32_t linger_us;
+    /** Workers on `loop`, standing still, for this device alone: queue n is served on the loop of
+     *  worker n (a network device's: n / 2, for the two queues of a pair), modulo their number; that
+     *  the device and what is behind it can do so is the embedder's to know. They end after
+     *  avps_vu_free. No lingering then. NULL: `loop` serves all queues. */
+    struct avps_posix_worker *workers;
+    uint16_t worker_count; /**< Workers. */
+    /** With workers, required: serve one queue, as avps_poll_queue does. In a worker's context. */
+    enum avps_poll_result (*poll_queue)(void *ctx, uint16_t queue);
 };
 
 /** What happened so far. */
@@ -103,8 +114,15 @@ void avps_vu_stop(struct avps_vu *vu);
 /** Whether a front end is connected. */
 bool avps_vu_is_connected(const struct avps_vu *vu);
 
-/** Counters; valid as long as `vu` is. */
-const struct avps_vu_counters *avps_vu_counters(const struct avps_vu *vu);
+/** Counters as they are now; valid as long as `vu` is. */
+const struct avps_vu_counters *avps_vu_counters(struct avps_vu *vu);
+
+/** Make the workers stand still, for calls on the device that need all queues at rest; calls nest.
+ *  Without workers nothing happens. */
+void avps_vu_pause(struct avps_vu *vu);
+
+/** Let them go on, if they may. @return whether they do, and look at all queues at once. */
+bool avps_vu_resume(struct avps_vu *vu);
 
 /** Close everything and free. Requests in flight are cancelled; a back end that cannot cancel at
  *  once must have completed them first (avps_vu_stop). NULL is allowed. */
