@@ -90,13 +90,33 @@ static bool blk_is_for_reading(const struct host_device *device)
     return device->planned != NULL && device->planned->blk.read_only;
 }
 
+/* With threads, a way to the medium for each of the other queues. */
+static enum avps_status blk_open_lanes(const struct host_device *device,
+                                       const struct avps_posix_block_config *first,
+                                       struct avps_posix_error *error)
+{
+    const struct blk *blk = device->own;
+    const uint32_t count = device->threads != NULL ? device->threads->count : 1U;
+    struct avps_posix_block_config lane = *first;
+    enum avps_status status = AVPS_OK;
+
+    lane.beside = blk->block;
+    for (uint32_t i = 1; i < count && status == AVPS_OK; i++) {
+        struct avps_posix_block *opened = NULL;
+
+        lane.loop = host_device_loop(device, i);
+        status = avps_posix_block_open(&opened, &lane, error);
+    }
+    return status;
+}
+
 static enum avps_status blk_open_medium(struct host_device *device, struct avps_blk_config *config,
                                         struct avps_posix_error *error)
 {
     struct blk *blk = device->own;
     const struct avps_posix_block_config open = {
         .path = blk->file,
-        .loop = device->loop,
+        .loop = host_device_loop(device, 0),
         .engine = blk->sync ? AVPS_POSIX_BLOCK_SYNC : AVPS_POSIX_BLOCK_AUTO,
         .depth = config->request_count,
         .read_only = blk->readonly || blk_is_for_reading(device),
@@ -106,7 +126,8 @@ static enum avps_status blk_open_medium(struct host_device *device, struct avps_
         avps_posix_null_disk(config, blk->null_bytes / AVPS_BLK_SECTOR);
         return AVPS_OK;
     }
-    const enum avps_status status = avps_posix_block_open(&blk->block, &open, error);
+    enum avps_status status = avps_posix_block_open(&blk->block, &open, error);
+    status = status == AVPS_OK ? blk_open_lanes(device, &open, error) : status;
     if (status == AVPS_OK) {
         avps_posix_block_describe(blk->block, config);
     }
@@ -130,13 +151,21 @@ static enum avps_status blk_apply(const struct host_device *device, struct avps_
 
 /* ---- open, ready, close, reload ---- */
 
+static uint32_t blk_shares(const struct host_device *device, struct avps_posix_error *error)
+{
+    const struct blk *blk = device->own;
+    const uint32_t queues = device->planned != NULL ? device->planned->queues : blk->queues;
+
+    (void)error;
+    return queues != 0U ? queues : 1U;
+}
+
 static enum avps_status blk_open(struct host_device *device, struct avps_posix_error *error)
 {
     struct blk *blk = device->own;
     struct avps_blk_config config = {.write_through = blk->write_through};
 
-    blk->queues = device->planned != NULL ? device->planned->queues : blk->queues;
-    blk->queues = blk->queues != 0U ? blk->queues : 1U;
+    blk->queues = blk_shares(device, error);
     config.request_count = blk->queues * BLK_DEPTH;
     if (blk->serial != NULL && strlen(blk->serial) > sizeof config.id) {
         return host_fail(error, AVPS_E_PARAM, "--serial '%s' is longer than %zu bytes", blk->serial,
@@ -171,7 +200,7 @@ static void blk_ready(struct host_device *device)
         return;
     }
     avps_posix_block_attach(blk->block, &blk->device);
-    if (device->busy_poll && avps_posix_block_is_async(blk->block)) {
+    if (device->busy_poll && device->threads == NULL && avps_posix_block_is_async(blk->block)) {
         avps_posix_poller_start(&blk->poller, device->loop, blk_poll_medium, blk->block);
     }
 }
@@ -192,8 +221,12 @@ static void blk_reload(struct host_device *device)
     struct blk *blk = device->own;
     uint64_t sectors = 0;
 
-    if (blk->block != NULL && avps_posix_block_resize(blk->block, &sectors) == AVPS_OK &&
-        avps_blk_set_capacity(&blk->device, sectors) == AVPS_OK) {
+    host_device_pause(device);
+    const bool resized = blk->block != NULL &&
+                         avps_posix_block_resize(blk->block, &sectors) == AVPS_OK &&
+                         avps_blk_set_capacity(&blk->device, sectors) == AVPS_OK;
+    host_device_resume(device);
+    if (resized) {
         host_say(device->host, LOG_INFO, "%s: %llu sectors", device->label,
                  (unsigned long long)sectors);
     }
@@ -208,6 +241,7 @@ const struct host_kind blk_kind = {
     .size = sizeof(struct blk),
     .turn_least = 2,
     .turn_most = 16,
+    .shares = blk_shares,
     .open = blk_open,
     .ready = blk_ready,
     .close = blk_close,

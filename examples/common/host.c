@@ -101,11 +101,45 @@ struct avps_device_config host_device_base(struct host_device *device, struct av
 
 /* ---- what they tell ---- */
 
+/* With threads, workers go on with what is left. */
 static enum avps_poll_result device_poll(void *ctx)
 {
     struct host_device *device = ctx;
+    const struct host_threads *threads = device->threads;
 
-    return avps_posix_turn_poll(&device->turn, device->base);
+    if (threads == NULL) {
+        return avps_posix_turn_poll(&device->turn, device->base);
+    }
+    threads->pause(threads->ctx);
+    const enum avps_poll_result result = avps_posix_turn_poll(&device->turn, device->base);
+
+    return threads->resume(threads->ctx) ? AVPS_POLL_IDLE : result;
+}
+
+enum avps_poll_result host_device_poll_queue(struct host_device *device, uint16_t queue)
+{
+    return avps_posix_turn_poll_queue(&device->turns[queue], device->base, queue);
+}
+
+void host_device_pause(struct host_device *device)
+{
+    if (device->threads != NULL) {
+        device->threads->pause(device->threads->ctx);
+    }
+}
+
+void host_device_resume(struct host_device *device)
+{
+    if (device->threads != NULL) {
+        (void)device->threads->resume(device->threads->ctx);
+    }
+}
+
+struct avps_posix_loop *host_device_loop(const struct host_device *device, uint32_t share)
+{
+    const struct host_threads *threads = device->threads;
+
+    return threads != NULL && share < threads->count ? &threads->workers[share].loop : device->loop;
 }
 
 /* A guest can cause these as often as it likes. */
@@ -124,8 +158,11 @@ static void device_event(void *ctx, enum avps_event code, uint64_t a, uint64_t b
 {
     struct host_device *device = ctx;
 
+    (void)pthread_mutex_lock(&device->event_mutex);
     avps_stats_note(&device->events, code, a, b);
-    if (code == AVPS_EVENT_DEVICE_FAULT && device_may_speak(device)) {
+    const bool speaks = code == AVPS_EVENT_DEVICE_FAULT && device_may_speak(device);
+    (void)pthread_mutex_unlock(&device->event_mutex);
+    if (speaks) {
         host_say(device->host, LOG_ERROR, "%s: the driver broke a rule (%s): needs a reset",
                  device->label, avps_status_name((enum avps_status)(-(int)a)));
     }
@@ -148,6 +185,7 @@ struct host_device *host_device_new(struct host *host, const struct host_kind *k
     device->host = host;
     device->kind = kind;
     device->options.queue_size = 1024;
+    (void)pthread_mutex_init(&device->event_mutex, NULL);
     device->given =
         (struct option_group){.rows = kind->rows, .count = kind->row_count, .target = device->own};
     device->common = (struct option_group){
@@ -163,12 +201,18 @@ static void device_init_turn(struct host_device *device)
     const uint32_t least = device->kind->turn_least;
 
     avps_posix_turn_init(&device->turn, least < most ? least : most, most);
+    for (uint32_t i = 0; i < HOST_QUEUES; i++) {
+        device->turns[i] = device->turn;
+    }
 }
 
 enum avps_status host_device_open(struct host_device *device, struct avps_posix_error *error)
 {
-    const struct avps_posix_runner_config runner = {
-        .loop = device->loop, .poll = device_poll, .event = device_event, .ctx = device};
+    const struct avps_posix_runner_config runner = {.loop = device->loop,
+                                                    .poll = device_poll,
+                                                    .event = device_event,
+                                                    .ctx = device,
+                                                    .workers = device->threads != NULL};
     const uint32_t size = device->options.queue_size;
 
     if ((size & (size - 1U)) != 0U) {
@@ -222,6 +266,7 @@ bool host_device_free(struct host_device *device)
     if (device->runner.config.loop != NULL) {
         avps_posix_runner_stop(&device->runner);
     }
+    (void)pthread_mutex_destroy(&device->event_mutex);
     free(device->own);
     free(device);
     return is_well;

@@ -12,10 +12,12 @@
  *     ... avps_kick, then host_device_wake(device) ...
  *     host_device_free(device);             // false: the last writes may be lost
  *
- * Threads: a device belongs to the context of its loop; devices of one switch share a loop. */
+ * Threads: a device belongs to the context of its loop; devices of one switch share a loop. With
+ * device->threads, set before it is opened, its queues are polled beside each other by workers. */
 #ifndef HOST_H
 #define HOST_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,9 +29,11 @@
 #include "avps_posix/loop.h"
 #include "avps_posix/runner.h"
 #include "avps_posix/turn.h"
+#include "avps_posix/worker.h"
 #include "options.h"
 
 #define HOST_DEVICES 32U /* of one program, at most */
+#define HOST_QUEUES  17U /* of one device, at most */
 
 enum host_log { LOG_NONE, LOG_ERROR, LOG_INFO };
 
@@ -45,6 +49,15 @@ struct host {
     void (*stop)(void *ctx);
     void *stop_ctx;
     struct net_switch *switches;
+};
+
+/* How the queues of a device are polled beside each other. */
+struct host_threads {
+    struct avps_posix_worker *workers; /* one for each share: a queue, or pair, of the kind */
+    uint16_t count;
+    void (*pause)(void *ctx);  /* make them stand still; nests */
+    bool (*resume)(void *ctx); /* whether they go on */
+    void *ctx;
 };
 
 /* Options that every device has. */
@@ -65,6 +78,9 @@ struct host_kind {
     /* Bounds of the chains per queue and turn (see avps_posix/turn.h). */
     uint32_t turn_least;
     uint32_t turn_most;
+    /* How many queues, or pairs, can be polled beside each other, after options; 0, with a line that
+     * says why: they cannot. NULL: never. */
+    uint32_t (*shares)(const struct host_device *device, struct avps_posix_error *error);
     /* Open what is behind it and initialise it; sets device->base. */
     enum avps_status (*open)(struct host_device *device, struct avps_posix_error *error);
     /* It is open and has its transport: name what it answers. May be NULL. */
@@ -90,7 +106,8 @@ struct host_device {
     struct avps_features withhold;        /* features not to offer */
     const struct avps_platform *platform; /* see platform.h; NULL: the options say all */
     const struct avps_platform_device
-        *planned; /* what it is on the platform; goes before options */
+        *planned;                       /* what it is on the platform; goes before options */
+    const struct host_threads *threads; /* NULL: the loop serves all queues */
 
     struct host *host;
     const struct host_kind *kind;
@@ -100,8 +117,10 @@ struct host_device {
     void *own;
     struct avps_posix_runner runner;
     struct avps_posix_turn turn;
-    struct avps_device *base; /* NULL until it is open */
-    uint64_t event_ns;        /* last guest fault in the log */
+    struct avps_posix_turn turns[HOST_QUEUES]; /* with threads: each queue's */
+    struct avps_device *base;                  /* NULL until it is open */
+    pthread_mutex_t event_mutex;               /* protects the two below from several workers */
+    uint64_t event_ns;                         /* last guest fault in the log */
     struct avps_stats_events events;
 };
 
@@ -135,6 +154,13 @@ struct avps_stats_device host_device_stats(const struct host_device *device);
 /* Poll it soon: after avps_kick, in the loop's context. */
 void host_device_wake(struct host_device *device);
 
+/* With threads: poll one queue, in the context of its worker. */
+enum avps_poll_result host_device_poll_queue(struct host_device *device, uint16_t queue);
+
+/* With threads: have no queue polled between the two; they nest. */
+void host_device_pause(struct host_device *device);
+void host_device_resume(struct host_device *device);
+
 /* Close the back end and free the device. It takes no chains and nothing is in flight, or the back end
  * waits for it. @return false: data may be lost. */
 bool host_device_free(struct host_device *device);
@@ -158,6 +184,9 @@ extern const struct host_kind console_kind;
 extern const struct host_kind rng_kind;
 extern const struct host_kind i2c_kind;
 extern const struct host_kind vsock_kind;
+
+/* The loop on which queue, or pair of queues, `share` is served. */
+struct avps_posix_loop *host_device_loop(const struct host_device *device, uint32_t share);
 
 /* Common part of a device's configuration. */
 struct avps_device_config host_device_base(struct host_device *device, struct avps_queue *queues,

@@ -275,10 +275,12 @@ static enum avps_status open_null(struct host_device *device, struct avps_net_co
                                   struct avps_posix_error *error)
 {
     struct net *net = device->own;
-    const struct avps_posix_null_net_config null = {.loop = device->loop,
-                                                    .mode = net->loop ? AVPS_POSIX_NULL_ECHO
-                                                                      : AVPS_POSIX_NULL_SINK,
-                                                    .frame_len = net->null_len};
+    const struct avps_posix_null_net_config null = {
+        .loop = device->loop,
+        .workers = device->threads != NULL ? device->threads->workers : NULL,
+        .worker_count = device->threads != NULL ? device->threads->count : (uint16_t)0,
+        .mode = net->loop ? AVPS_POSIX_NULL_ECHO : AVPS_POSIX_NULL_SINK,
+        .frame_len = net->null_len};
     const enum avps_status status = avps_posix_null_net_init(&net->null, &null);
 
     if (status != AVPS_OK) {
@@ -400,6 +402,18 @@ static enum avps_status net_init(struct host_device *device, struct avps_net_con
                : host_fail(error, AVPS_E_PARAM, "the network device cannot be set up");
 }
 
+/* The other networks have one context for all pairs. */
+static uint32_t net_shares(const struct host_device *device, struct avps_posix_error *error)
+{
+    const struct net *net = device->own;
+
+    if (!net->loop) {
+        (void)host_fail(error, AVPS_E_PARAM, "--threads goes with --loop");
+        return 0;
+    }
+    return net->queues != 0U ? net->queues : 1U;
+}
+
 static enum avps_status net_open(struct host_device *device, struct avps_posix_error *error)
 {
     struct net *net = device->own;
@@ -475,6 +489,7 @@ const struct host_kind net_kind = {
     .size = sizeof(struct net),
     .turn_least = 64,
     .turn_most = 64,
+    .shares = net_shares,
     .open = net_open,
     .ready = net_ready,
     .close = net_close,

@@ -40,6 +40,11 @@ const struct option device_rows[] = {
      .offset = offsetof(struct device_options, linger_us),
      .max = 1000000,
      .help = "poll on for up to so many microseconds after work; 0: never (50)"},
+    {.name = "threads",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct device_options, threads),
+     .help =
+         "blk, and net --loop: each queue, or pair, on a thread of its own, which never lingers"},
 };
 const size_t device_row_count = sizeof device_rows / sizeof device_rows[0];
 
@@ -70,6 +75,85 @@ static void device_disconnected(void *ctx)
         }
     }
     avps_posix_loop_stop(&program->loop);
+}
+
+/* ---- threads ---- */
+
+void device_pause(struct device *device)
+{
+    if (device->vu != NULL) {
+        avps_vu_pause(device->vu);
+    }
+}
+
+void device_resume(struct device *device)
+{
+    if (device->vu != NULL) {
+        (void)avps_vu_resume(device->vu);
+    }
+}
+
+static void threads_op_pause(void *ctx)
+{
+    device_pause(ctx);
+}
+
+static bool threads_op_resume(void *ctx)
+{
+    const struct device *device = ctx;
+
+    return device->vu != NULL && avps_vu_resume(device->vu);
+}
+
+static enum avps_poll_result device_poll_queue(void *ctx, uint16_t queue)
+{
+    const struct device *device = ctx;
+
+    return host_device_poll_queue(device->host, queue);
+}
+
+static enum avps_status threads_make(struct device *device, uint32_t count,
+                                     struct avps_posix_error *error)
+{
+    struct host_threads *threads = &device->threads;
+
+    threads->workers = calloc(count, sizeof *threads->workers);
+    for (; threads->workers != NULL && threads->count < count; threads->count++) {
+        if (avps_posix_worker_init(&threads->workers[threads->count], &device->program->loop) !=
+            AVPS_OK) {
+            return host_fail(error, AVPS_E_IO, "--threads: no thread: %s", strerror(errno));
+        }
+    }
+    return threads->workers != NULL ? AVPS_OK
+                                    : host_fail(error, AVPS_E_NOSPACE, "not enough memory");
+}
+
+static enum avps_status start_threads(struct device *device, struct avps_posix_error *error)
+{
+    const struct host_kind *kind = device->host->kind;
+
+    if (!device->options.threads) {
+        return AVPS_OK;
+    }
+    if (kind->shares == NULL) {
+        return host_fail(error, AVPS_E_PARAM, "--threads: the device has no queues to share out");
+    }
+    const uint32_t count = kind->shares(device->host, error);
+    const enum avps_status status = count != 0U ? threads_make(device, count, error) : AVPS_E_PARAM;
+
+    device->threads.pause = threads_op_pause;
+    device->threads.resume = threads_op_resume;
+    device->threads.ctx = device;
+    device->host->threads = &device->threads;
+    return status;
+}
+
+static void end_threads(struct device *device)
+{
+    for (uint16_t i = 0; i < device->threads.count; i++) {
+        avps_posix_worker_end(&device->threads.workers[i]);
+    }
+    free(device->threads.workers);
 }
 
 /* ---- start ---- */
@@ -130,6 +214,9 @@ static enum avps_status start_served(struct device *device, struct avps_posix_er
         .ctx = device,
         .busy_poll = device->options.poll,
         .linger_us = device->options.linger_us,
+        .workers = device->threads.workers,
+        .worker_count = device->threads.count,
+        .poll_queue = device_poll_queue,
     };
 
     if (avps_vu_new(&config, &device->vu) != AVPS_OK) {
@@ -160,7 +247,8 @@ enum avps_status device_start(struct device *device, struct avps_posix_error *er
     host->loop = &device->program->loop;
     host->busy_poll = device->options.poll;
     avps_vu_no_memory(&host->mem);
-    enum avps_status status = host_device_open(host, error);
+    enum avps_status status = start_threads(device, error);
+    status = status == AVPS_OK ? host_device_open(host, error) : status;
     status = status == AVPS_OK ? start_served(device, error) : status;
     if (status == AVPS_OK) {
         host_say(&device->program->host, LOG_INFO, "%s: ready", host->label);
@@ -173,7 +261,9 @@ enum avps_status device_start(struct device *device, struct avps_posix_error *er
 bool device_end(struct device *device)
 {
     avps_vu_free(device->vu);
+    device->vu = NULL;
     const bool is_well = host_device_free(device->host);
+    end_threads(device);
     free(device);
     return is_well;
 }

@@ -40,11 +40,35 @@ static struct host_device *program_device(void *ctx, const struct host_kind *kin
 
 /* ---- running ---- */
 
+static void program_pause(struct program *program)
+{
+    if (program->paused) {
+        return;
+    }
+    program->paused = true;
+    for (uint32_t i = 0; i < program->device_count; i++) {
+        device_pause(program->devices[i]);
+    }
+    avps_posix_task_defer(&program->resume);
+}
+
+static void program_resume(void *ctx)
+{
+    struct program *program = ctx;
+
+    program->paused = false;
+    for (uint32_t i = 0; i < program->device_count; i++) {
+        device_resume(program->devices[i]);
+    }
+}
+
+/* They are read until the end of this round of the loop. */
 static uint32_t program_devices(void *ctx, struct avps_stats_device *devices, uint32_t most)
 {
-    const struct program *program = ctx;
+    struct program *program = ctx;
     uint32_t count = 0;
 
+    program_pause(program);
     while (count < program->device_count && count < most) {
         devices[count] = host_device_stats(program->devices[count]->host);
         count++;
@@ -147,6 +171,7 @@ static bool program_init(struct program *program)
         (void)fprintf(stderr, PROGRAM_NAME ": cannot start: %s\n", strerror(errno));
         return false;
     }
+    avps_posix_task_init(&program->resume, &program->loop, program_resume, program);
     avps_posix_timer_init(&program->patience, &program->loop, program_out_of_patience, program);
     return true;
 }

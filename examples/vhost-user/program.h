@@ -36,6 +36,8 @@ struct program {
     uint32_t device_count;
     const char *stats_path; /* NULL: counters are not served */
     struct avps_posix_stats *stats;
+    struct avps_posix_task resume; /* devices are paused while their counters are read */
+    bool paused;
     bool once; /* end with the first front end */
     bool stopping;
     bool failed;
@@ -47,6 +49,7 @@ struct device_options {
     uint32_t fd;
     uint32_t linger_us;
     bool poll;
+    bool threads;
 };
 
 /* One device of the command line. */
@@ -54,6 +57,7 @@ struct device {
     struct program *program;
     struct host_device *host;
     struct device_options options;
+    struct host_threads threads; /* count 0: none */
     struct avps_vu *vu;
     bool gone; /* at the end: no front end, nothing in flight */
 };
@@ -67,6 +71,10 @@ struct device *device_new(struct program *program, const struct host_kind *kind)
 
 /* Start a device: its back end, itself, its socket. */
 enum avps_status device_start(struct device *device, struct avps_posix_error *error);
+
+/* Have no queue of it polled by a thread between the two. */
+void device_pause(struct device *device);
+void device_resume(struct device *device);
 
 /* End it and free it. @return false: data may be lost. */
 bool device_end(struct device *device);

@@ -218,6 +218,8 @@ class Refusals(Folder):
                 ("is empty", "blk", *at, "--file", empty),
                 ("longer than 20 bytes", "blk", *at, "--file", image, "--serial", "x" * 21),
                 ("takes a power of two, not 100", "rng", *at, "--queue-size", "100"),
+                ("no queues to share out", "rng", *at, "--threads"),
+                ("--threads goes with --loop", "net", *at, "--user", "--threads"),
                 ("longer than 107 bytes", "rng", "--socket", self.path("s" * 120)),
                 ("No such file or directory", "rng", "--socket", self.path("no/such/s")),
                 ("is in use: another program listens there, or it is no socket", "rng",
@@ -408,6 +410,24 @@ class Serving(Folder):
         self.assertEqual(struct.unpack("<Q", front.config(0, 8))[0], (64 << 20) // 512)
         self.assertEqual(self.stop(process), 0)
         front.close()
+
+    def threads_of(self, process):
+        """Without those of io_uring and of sanitizers, which have names of their own."""
+        tasks = f"/proc/{process.pid}/task"
+        names = []
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/comm", encoding="utf-8") as comm:
+                names.append(comm.read().strip())
+        return sum(name == "avps-vhost-user" for name in names)
+
+    def test_each_queue_has_a_thread_when_asked_for(self):
+        disk = ["blk", "--socket", self.path("s"), "--file", self.image(), "--queues", "3"]
+        net = ["net", "--socket", self.path("n"), "--loop", "--queues", "2"]
+        for threads, *arguments in [(1, *disk), (4, *disk, "--threads"), (3, *net, "--threads")]:
+            with self.subTest(arguments=arguments):
+                process = self.start(*arguments)
+                self.assertEqual(self.threads_of(process), threads)
+                self.assertEqual(self.stop(process), 0)
 
     def test_every_network_starts_and_ends(self):
         for number, kind in enumerate((["--user"], ["--loop"], ["--null"], ["--null=60"],
