@@ -49,8 +49,9 @@ struct test {
     uint32_t longest;
     uint32_t piece_count;
     bool learnt; /* the first frame of every flow has arrived: the other side knows them all */
-    struct rte_mempool *short_buffers; /* to receive into: a long frame takes several */
-    struct rte_mempool *long_buffers;  /* to send from: any frame fits into one */
+    /* Of each queue, so that no memory goes from one to another. */
+    struct rte_mempool *short_buffers[QUEUES]; /* to receive into: a long frame takes several */
+    struct rte_mempool *long_buffers[QUEUES];  /* to send from: any frame fits into one */
     struct rte_ether_addr mac[PORTS];
     struct flow flows[PORTS][QUEUES]; /* by the sending port */
     uint64_t bytes;
@@ -167,9 +168,9 @@ static uint32_t piece_length(const struct test *test, uint64_t number, uint32_t 
     return number % 3U == 0U && piece + 1U < test->piece_count ? 3U + piece : left;
 }
 
-static struct rte_mbuf *piece_new(const struct test *test)
+static struct rte_mbuf *piece_new(const struct test *test, uint16_t queue)
 {
-    struct rte_mbuf *piece = rte_pktmbuf_alloc(test->long_buffers);
+    struct rte_mbuf *piece = rte_pktmbuf_alloc(test->long_buffers[queue]);
 
     if (piece == NULL) {
         wrong("no buffer is left: the device keeps some");
@@ -177,13 +178,13 @@ static struct rte_mbuf *piece_new(const struct test *test)
     return piece;
 }
 
-static struct rte_mbuf *frame_buffers(struct test *test, const uint8_t *frame, uint32_t len,
-                                      uint64_t number)
+static struct rte_mbuf *frame_buffers(struct test *test, uint16_t queue, const uint8_t *frame,
+                                      uint32_t len, uint64_t number)
 {
     struct rte_mbuf *first = NULL;
 
     for (uint32_t at = 0, count = 0; at < len; count++) {
-        struct rte_mbuf *piece = piece_new(test);
+        struct rte_mbuf *piece = piece_new(test, queue);
         const uint32_t part = piece_length(test, number, count, len - at);
 
         memcpy(rte_pktmbuf_append(piece, (uint16_t)part), frame + at, part);
@@ -217,7 +218,7 @@ static void flow_send(struct test *test, uint16_t port, uint16_t queue)
         const uint64_t number = flow->sent + count;
         const uint32_t len = frame_make(test, port, queue, number, frame);
 
-        burst[count++] = frame_buffers(test, frame, len, number);
+        burst[count++] = frame_buffers(test, queue, frame, len, number);
     }
     const uint16_t taken = count != 0U ? rte_eth_tx_burst(port, queue, burst, count) : 0U;
 
@@ -401,7 +402,8 @@ static void port_start(struct test *test, uint16_t port)
 
     must(rte_eth_dev_configure(port, test->queues, test->queues, &conf), "configuration", port);
     for (uint16_t i = 0; i < test->queues; i++) {
-        must(rte_eth_rx_queue_setup(port, i, RING, (unsigned int)socket, NULL, test->short_buffers),
+        must(rte_eth_rx_queue_setup(port, i, RING, (unsigned int)socket, NULL,
+                                    test->short_buffers[i]),
              "receive queue", port);
         must(rte_eth_tx_queue_setup(port, i, RING, (unsigned int)socket, NULL), "transmit queue",
              port);
@@ -410,10 +412,14 @@ static void port_start(struct test *test, uint16_t port)
     must(rte_eth_macaddr_get(port, &test->mac[port]), "address", port);
 }
 
-static struct rte_mempool *pool_new(const struct test *test, const char *name, uint16_t size)
+static struct rte_mempool *pool_new(const struct test *test, const char *kind, uint16_t queue,
+                                    uint16_t size)
 {
-    struct rte_mempool *pool = rte_pktmbuf_pool_create(name, ROOM * test->ports * test->queues, 128,
-                                                       0, size, SOCKET_ID_ANY);
+    char name[32];
+
+    (void)snprintf(name, sizeof name, "%s%u", kind, queue);
+    struct rte_mempool *pool =
+        rte_pktmbuf_pool_create(name, ROOM * test->ports, 128, 0, size, SOCKET_ID_ANY);
 
     if (pool == NULL) {
         wrong("no memory for buffers: %s", rte_strerror(rte_errno));
@@ -427,8 +433,10 @@ static void test_start(struct test *test)
     if (test->ports < 1U || test->ports > PORTS) {
         wrong("%u ports: one or two are wanted", test->ports);
     }
-    test->short_buffers = pool_new(test, "short", RTE_MBUF_DEFAULT_BUF_SIZE);
-    test->long_buffers = pool_new(test, "long", RTE_PKTMBUF_HEADROOM + LONGEST);
+    for (uint16_t i = 0; i < test->queues; i++) {
+        test->short_buffers[i] = pool_new(test, "short", i, RTE_MBUF_DEFAULT_BUF_SIZE);
+        test->long_buffers[i] = pool_new(test, "long", i, RTE_PKTMBUF_HEADROOM + LONGEST);
+    }
     for (uint16_t port = 0; port < test->ports; port++) {
         port_start(test, port);
     }

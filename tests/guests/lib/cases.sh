@@ -43,6 +43,11 @@ dpdk-packed-in-order|60|dpdk packed in-order|the same in order
 dpdk-packed-vector|60|dpdk packed plain in-order vector|the same with the vectorized paths (AVX-512)
 dpdk-packed-jumbo|60|dpdk packed jumbo|the same with frames up to 9000 bytes
 dpdk-packed-pairs|60|dpdk packed in-order pairs|the same over two queue pairs: each flow on its own
+threads-split|240|qemu_threads mmio split|QEMU arm64, two processors: a disk with two queues, each on a thread
+threads-reconnect|240|reconnect_threads mmio packed|the same over packed rings, and the program is killed under load, five times
+dpdk-threads-split|60|dpdk_loop split pairs indirect threads|DPDK virtio-user: frames of two queue pairs go back, each pair on a thread
+dpdk-threads-packed|60|dpdk_loop packed in-order pairs threads|the same over packed rings, in order
+dpdk-threads-poll|60|dpdk_loop packed in-order pairs threads poll|the same with polling threads
 dpdk-poll|60|dpdk packed in-order pairs poll|the same with the program in poll mode
 '
 
@@ -95,6 +100,8 @@ judge() {
         expect_row "$log" "$workload" "$ring"
     done
     expect_no_complaint "$log"
+    # shellcheck disable=SC2086 # words
+    [ -z "${QUEUES_USED:-}" ] || expect_queues $QUEUES_USED
     daemon_stop_all
 }
 
@@ -319,6 +326,35 @@ case_reconnect() {
     disk_image
     daemon_start disk blk --file "$IMAGE" --direct $(ring_option "$2")
     qemu "$1" "$(log guest)" 'avps.tests=numbers avps.seconds=10' $(qemu_disk "$1" "$2")
+    await_step "$(log guest)" 'numbers: driver bound'
+    kill_and_restart disk
+    judge "$2" numbers
+    disk_image_agrees "$(log guest)"
+}
+
+# --- queues on threads ------------------------------------------------------------------------------
+
+# A disk with two queues, for a guest with two processors, which have to use both.
+threads_start() {
+    disk_image
+    QUEUES_USED='0 1'
+    daemon_start disk blk --file "$IMAGE" --queues 2 --threads "${@:2}" --stats "$WORK/stats" $(ring_option "$1")
+}
+
+threads_boot() {
+    qemu "$1" "$(log guest)" "avps.tests=$3" -smp 2 $(qemu_disk "$1" "$2"),num-queues=2
+}
+
+case_qemu_threads() {
+    threads_start "$2"
+    threads_boot "$1" "$2" 'disk,numbers avps.bad_spot=no'
+    judge "$2" disk numbers
+    disk_image_agrees "$(log guest)"
+}
+
+case_reconnect_threads() {
+    threads_start "$2" --direct
+    threads_boot "$1" "$2" 'numbers avps.seconds=10'
     await_step "$(log guest)" 'numbers: driver bound'
     kill_and_restart disk
     judge "$2" numbers

@@ -38,6 +38,16 @@ daemon_listens() {
     grep -q "00010000 .* $WORK/$1.sock\$" /proc/net/unix
 }
 
+# Each of these queues of the device that tells its counters at $WORK/stats has served chains.
+expect_queues() {
+    local queue counters
+    counters=$(socat -t 5 - "UNIX-CONNECT:$WORK/stats" </dev/null) || fail "no counters"
+    for queue in "$@"; do
+        grep -qE "^queue name=[a-z0-9]* queue=$queue .*chains=[1-9]" <<<"$counters" ||
+            fail "queue $queue served nothing: $counters"
+    done
+}
+
 # Without a chance to tidy up.
 daemon_kill() {
     kill -KILL "${DAEMON_PID[$1]}"

@@ -4,7 +4,8 @@
 # through a virtual switch of the program, or to itself and back. No huge pages, one processor.
 #
 # A case is a ring format and words: plain (no mergeable buffers), in-order, vector, jumbo, pairs (two
-# queue pairs), poll (the program polls, too), indirect (frames in pieces as indirect tables).
+# queue pairs), poll (the program polls, too), threads (each pair on one), indirect (frames in pieces as
+# indirect tables).
 
 DPDK_PACKAGES=(gcc pkg-config libdpdk-dev)
 
@@ -101,6 +102,7 @@ dpdk_options() {
     if dpdk_is packed; then echo --packed; else echo --split; fi
     if dpdk_is pairs; then echo --queues 2; fi
     if dpdk_is poll; then echo --poll; fi
+    if dpdk_is threads; then echo --threads; fi
 }
 
 case_dpdk() {
@@ -112,5 +114,17 @@ case_dpdk() {
     dpdk_frames "$(dpdk_port "$WORK/left.sock" 0)" "$(dpdk_port "$WORK/right.sock" 1)" ||
         fail "$(grep '^WRONG' "$(log frames)" || tail -n 5 "$(log frames)"): $(tail -n 2 "$(log left)")"
     expect_dpdk "$(log frames)" 2
+    daemon_stop_all
+}
+
+# One port, whose frames come back on the queue pair that they were sent on.
+case_dpdk_loop() {
+    DPDK_WORDS=$*
+    # shellcheck disable=SC2046 # words
+    daemon_start loop net --loop $(dpdk_options) --stats "$WORK/stats"
+    dpdk_frames "$(dpdk_port "$WORK/loop.sock" 0)" ||
+        fail "$(grep '^WRONG' "$(log frames)" || tail -n 5 "$(log frames)"): $(tail -n 2 "$(log loop)")"
+    expect_dpdk "$(log frames)" 1
+    expect_queues 0 1 2 3
     daemon_stop_all
 }
