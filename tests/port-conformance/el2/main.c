@@ -10,9 +10,9 @@
 #include "bm_port.h"
 #include "bm_stage2.h"
 #include "clock.h"
+#include "fault.h"
 #include "machine.h"
 #include "mmu.h"
-#include "report.h"
 #include "uart.h"
 
 #include "avps_port_conformance/suite.h"
