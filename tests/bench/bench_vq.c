@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Cost of pop + push + publish in batches of 32, by chain shape, region count and ring format.
+/* Cost of pop + push + publish in batches of 32, by chain shape, region count, memory contract and
+ * ring format.
  * Prints one line a case: name, p10 and median nanoseconds per chain.
  * usage: bench_vq | bench_vq --names | bench_vq ROUNDS [CASE]   (no times: for callgrind) */
 #define _POSIX_C_SOURCE 200809L
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "avps/iotlb.h"
 #include "avps/vq.h"
 #include "ring.h"
 #include "virtqueue/plain.h"
@@ -16,6 +18,9 @@
 #define WINDOWS 400U
 #define ROUNDS  64U
 
+/* How memory is reached; the port's part does as little as it can. */
+enum contract { REGIONS, TRANSLATED, MAPPED, COPIED, CACHED, TRANSLATED_BY_IOTLB };
+
 struct bench_case {
     const char *name;
     bool packed;
@@ -23,26 +28,36 @@ struct bench_case {
     bool indirect;
     uint32_t regions;
     bool run; /* taken as a run of plain chains, as network bursts do */
+    enum contract contract;
 };
 
 static const struct bench_case cases[] = {
-    {"split 1 desc, 1 region", false, 1, false, 1, false},
-    {"split 3 desc, 1 region", false, 3, false, 1, false},
-    {"split indirect 3, 1 region", false, 3, true, 1, false},
-    {"split 1 desc, 8 regions", false, 1, false, 8, false},
-    {"split 3 desc, 8 regions", false, 3, false, 8, false},
-    {"split indirect 3, 8 regions", false, 3, true, 8, false},
-    {"packed 1 desc, 1 region", true, 1, false, 1, false},
-    {"packed 3 desc, 1 region", true, 3, false, 1, false},
-    {"packed indirect 3, 1 region", true, 3, true, 1, false},
-    {"packed 1 desc, 8 regions", true, 1, false, 8, false},
-    {"packed 3 desc, 8 regions", true, 3, false, 8, false},
-    {"packed indirect 3, 8 regions", true, 3, true, 8, false},
-    {"split run of 1 desc", false, 1, false, 1, true},
-    {"packed run of 1 desc", true, 1, false, 1, true},
+    {"split 1 desc, 1 region", false, 1, false, 1, false, REGIONS},
+    {"split 3 desc, 1 region", false, 3, false, 1, false, REGIONS},
+    {"split indirect 3, 1 region", false, 3, true, 1, false, REGIONS},
+    {"split 1 desc, 8 regions", false, 1, false, 8, false, REGIONS},
+    {"split 3 desc, 8 regions", false, 3, false, 8, false, REGIONS},
+    {"split indirect 3, 8 regions", false, 3, true, 8, false, REGIONS},
+    {"packed 1 desc, 1 region", true, 1, false, 1, false, REGIONS},
+    {"packed 3 desc, 1 region", true, 3, false, 1, false, REGIONS},
+    {"packed indirect 3, 1 region", true, 3, true, 1, false, REGIONS},
+    {"packed 1 desc, 8 regions", true, 1, false, 8, false, REGIONS},
+    {"packed 3 desc, 8 regions", true, 3, false, 8, false, REGIONS},
+    {"packed indirect 3, 8 regions", true, 3, true, 8, false, REGIONS},
+    {"split run of 1 desc", false, 1, false, 1, true, REGIONS},
+    {"packed run of 1 desc", true, 1, false, 1, true, REGIONS},
+    {"split 3 desc, translate", false, 3, false, 1, false, TRANSLATED},
+    {"split 3 desc, map", false, 3, false, 1, false, MAPPED},
+    {"split indirect 3, map", false, 3, true, 1, false, MAPPED},
+    {"split 3 desc, copies", false, 3, false, 1, false, COPIED},
+    {"split 3 desc, cache hooks", false, 3, false, 1, false, CACHED},
+    {"split 3 desc, IOTLB", false, 3, false, 1, false, TRANSLATED_BY_IOTLB},
+    {"packed 3 desc, IOTLB", true, 3, false, 1, false, TRANSLATED_BY_IOTLB},
 };
 
 #define BUFFER_AREA 0x100000U
+#define PAGE        4096U
+#define PAGES       ((RING_AREA + BUFFER_AREA) / PAGE)
 
 struct bench {
     uint8_t *mem;
@@ -53,6 +68,9 @@ struct bench {
     struct avps_chain chains[BATCH];
     struct avps_seg segs[BATCH][8];
     struct avps_plain plain[BATCH];
+    struct avps_iotlb tlb;
+    struct avps_iotlb_entry entries[PAGES];
+    struct avps_iotlb_question question;
     uint64_t sum;
 };
 
@@ -70,6 +88,115 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+/* ---- contracts ---- */
+
+static enum avps_status port_translate(void *ctx, avps_gpa gpa, enum avps_access access,
+                                       uint64_t *len, uint8_t **ptr)
+{
+    const struct bench *b = ctx;
+
+    (void)access;
+    (void)len;
+    *ptr = b->mem + (gpa - RING_GPA);
+    return AVPS_OK;
+}
+
+static enum avps_status port_map(void *ctx, struct avps_seg *segs, uint32_t count,
+                                 uint32_t readable, uint64_t *handle)
+{
+    const struct bench *b = ctx;
+
+    for (uint32_t i = 0; i < count; i++) {
+        segs[i].ptr = b->mem + (segs[i].gpa - RING_GPA);
+    }
+    *handle = readable;
+    return AVPS_OK;
+}
+
+static void port_unmap(void *ctx, uint64_t handle, const struct avps_seg *segs, uint32_t count)
+{
+    (void)ctx;
+    (void)handle;
+    (void)segs;
+    (void)count;
+}
+
+static enum avps_status port_pin(void *ctx, avps_gpa gpa, uint64_t len, enum avps_access access,
+                                 uint8_t **ptr)
+{
+    return port_translate(ctx, gpa, access, &len, ptr);
+}
+
+static enum avps_status port_read(void *ctx, avps_gpa gpa, void *dst, size_t len)
+{
+    const struct bench *b = ctx;
+
+    memcpy(dst, b->mem + (gpa - RING_GPA), len);
+    return AVPS_OK;
+}
+
+static enum avps_status port_write(void *ctx, avps_gpa gpa, const void *src, size_t len)
+{
+    const struct bench *b = ctx;
+
+    memcpy(b->mem + (gpa - RING_GPA), src, len);
+    return AVPS_OK;
+}
+
+static void port_cache(void *ctx, const uint8_t *ptr, size_t len)
+{
+    (void)ctx;
+    (void)ptr;
+    (void)len;
+}
+
+static enum avps_status port_lookup(void *ctx, avps_gpa iova, enum avps_access access,
+                                    struct avps_iotlb_range *range)
+{
+    (void)ctx;
+    (void)access;
+    *range =
+        (struct avps_iotlb_range){iova / PAGE * PAGE, PAGE, iova / PAGE * PAGE, AVPS_ACCESS_RW};
+    return AVPS_OK;
+}
+
+static const struct avps_mem_ops port_ops[] = {
+    [TRANSLATED] = {.translate = port_translate},
+    [MAPPED] = {.map = port_map, .unmap = port_unmap, .pin = port_pin},
+    [COPIED] = {.read = port_read, .write = port_write},
+    [CACHED] = {.cache_clean = port_cache, .cache_inval = port_cache},
+};
+static const struct avps_iotlb_ops port_iotlb_ops = {.lookup = port_lookup};
+
+static enum avps_status bench_iotlb(struct bench *b)
+{
+    const struct avps_iotlb_config config = {.regions = b->regions,
+                                             .region_count = 1,
+                                             .entries = b->entries,
+                                             .entry_count = PAGES,
+                                             .questions = &b->question,
+                                             .question_count = 1,
+                                             .ops = &port_iotlb_ops};
+    const enum avps_status status = avps_iotlb_init(&b->tlb, &config);
+
+    return status == AVPS_OK ? avps_iotlb_mem(&b->tlb, &b->handle) : status;
+}
+
+static enum avps_status bench_memory(struct bench *b, const struct bench_case *c)
+{
+    const bool hooks = c->contract == CACHED;
+
+    if (c->contract == REGIONS || hooks) {
+        return avps_mem_init_regions(&b->handle, b->regions, c->regions,
+                                     hooks ? &port_ops[CACHED] : NULL, b);
+    }
+    return c->contract == TRANSLATED_BY_IOTLB
+               ? bench_iotlb(b)
+               : avps_mem_init_ops(&b->handle, &port_ops[c->contract], b);
+}
+
+/* ---- cases ---- */
+
 /* Rings and buffers are in the last region. */
 static void bench_setup(struct bench *b, const struct bench_case *c)
 {
@@ -80,8 +207,8 @@ static void bench_setup(struct bench *b, const struct bench_case *c)
                                                  RING_AREA + BUFFER_AREA, b->mem, AVPS_ACCESS_RW};
     }
     bench_ring_init(&b->ring, b->mem, gpa, c->packed);
-    if (avps_mem_init_regions(&b->handle, b->regions, c->regions, NULL, NULL) != AVPS_OK) {
-        fail("regions refused");
+    if (bench_memory(b, c) != AVPS_OK) {
+        fail("memory refused");
     }
     const struct avps_vq_config config = {.size = RING_SIZE,
                                           .desc = gpa + RING_DESC,
