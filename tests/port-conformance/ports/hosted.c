@@ -19,12 +19,12 @@ static const struct avps_pc_span layout[HOSTED_SPANS] = {
 void hosted_memory_init(struct hosted_memory *memory)
 {
     for (uint32_t i = 0; i < HOSTED_SPANS; i++) {
-        void *host = aligned_alloc(4096, layout[i].size);
+        void *host = aligned_alloc(4096, (size_t)layout[i].size);
 
         if (host == NULL) {
             abort();
         }
-        (void)memset(host, 0, layout[i].size);
+        (void)memset(host, 0, (size_t)layout[i].size);
         memory->spans[i] = layout[i];
         memory->regions[i] =
             (struct avps_mem_region){layout[i].gpa, layout[i].size, host, layout[i].access};
