@@ -90,20 +90,23 @@ struct avps_vu {
     enum vu_phase phase;
     enum vu_polling polling;
     int fd;
+    int backend_fd;
     struct avps_posix_source source;
     struct vu_inbox inbox;
-    bool deferred; /* the message in the inbox waits for requests in flight */
-    int backend_fd;
     struct avps_posix_source backend_source;
     struct vu_inbox backend_inbox;
     struct avps_posix_task task; /* something below is to be looked at */
     struct avps_posix_poller poller;
     struct vu_linger linger;
+    bool deferred; /* the message in the inbox waits for requests in flight */
     bool stopping; /* avps_vu_stop was called */
     bool broken;   /* `reason` says why the connection must be closed */
     bool reset_asked;
-    bool letting_go; /* an invalidation waits for rings to stop */
-    uint32_t losses; /* vu_mapping_losses when it was last looked at */
+    bool threaded;          /* workers run; changes only while they do not */
+    atomic_bool config_due; /* a worker has seen a fault: the configuration changed */
+    bool letting_go;        /* an invalidation waits for rings to stop */
+    uint32_t losses;        /* vu_mapping_losses when it was last looked at */
+    uint32_t holds;         /* who wants them still */
 
     /* what was negotiated */
     uint64_t features; /* SET_FEATURES, with the protocol's own bits */
@@ -124,10 +127,7 @@ struct avps_vu {
 
     /* workers */
     struct vu_thread *threads;       /* one for each */
-    bool threaded;                   /* they run; changes only while they do not */
-    uint32_t holds;                  /* who wants them still */
-    struct avps_posix_notifier bell; /* a worker has seen something ... */
-    atomic_bool config_due; /* ... namely that the configuration changed, or memory is lost */
+    struct avps_posix_notifier bell; /* a worker has seen something */
 };
 
 /* What came of a message. */

@@ -659,6 +659,25 @@ static void test_net_a_back_end_that_takes_nothing_blocks(void **state)
     nic_free(n);
 }
 
+static void test_net_a_pair_goes_on_alone(void **state)
+{
+    struct nic *n = nic_new(state, TEST_MEM_REGIONS, 1);
+    struct test_used used;
+
+    nic_start(n);
+    n->room = 0;
+    queue_numbered(n, 3);
+    (void)test_driver_poll(&n->d);
+    n->room = UINT32_MAX;
+    avps_net_tx_ready_pair(&n->net, 1); /* there is none */
+    (void)test_driver_poll(&n->d);
+    assert_false(test_driver_reap(&n->d, 1, &used));
+    avps_net_tx_ready_pair(&n->net, 0);
+    assert_int_equal(avps_poll_queue(&n->net.base, 1, 64), AVPS_POLL_IDLE);
+    expect_numbered(n, 3);
+    nic_free(n);
+}
+
 /* A malformed frame keeps its place in the order of used chains. [feat-1.5] */
 static void test_net_dropped_frames_are_returned_in_order(void **state)
 {
@@ -974,6 +993,7 @@ int main(void)
         TEST_BOTH(test_net_a_map_that_is_not_ready_is_tried_again, NULL, NULL),
         TEST_BOTH(test_net_frames_that_are_not_taken_stay_in_the_ring, NULL, NULL),
         TEST_BOTH(test_net_a_back_end_that_takes_nothing_blocks, NULL, NULL),
+        TEST_BOTH(test_net_a_pair_goes_on_alone, NULL, NULL),
         TEST_BOTH(test_net_dropped_frames_are_returned_in_order, NULL, NULL),
         TEST_BOTH(test_net_an_error_of_the_back_end_is_counted, NULL, NULL),
         TEST_BOTH(test_net_without_link_frames_are_dropped, NULL, NULL),

@@ -745,6 +745,25 @@ static void test_block_is_written_by_one_and_read_by_many(void **state)
     assert_int_equal(avps_posix_block_close(NULL), AVPS_OK);
 }
 
+/* Lanes share the lock of the first, and go with it. */
+static void test_block_lanes_are_one_disk(void **state)
+{
+    struct disk_test *t = *state;
+    struct avps_posix_block_config lane = t->open;
+    struct avps_posix_block *opened = NULL;
+
+    disk_open(t);
+    lane.beside = t->block;
+    for (unsigned int i = 1; i < AVPS_BLK_QUEUES; i++) {
+        assert_int_equal(avps_posix_block_open(&opened, &lane, &t->error), AVPS_OK);
+    }
+    assert_int_equal(avps_posix_block_open(&opened, &lane, NULL), AVPS_E_PARAM);
+    assert_refused(t, AVPS_E_STATE, "in use by another program");
+    assert_int_equal(avps_posix_block_close(t->block), AVPS_OK);
+    t->block = NULL;
+    disk_open(t); /* nobody holds the lock any more */
+}
+
 static void test_block_auto_takes_an_engine_that_works(void **state)
 {
     struct disk_test *t = *state;
@@ -970,6 +989,7 @@ int main(void)
         TEST(test_block_says_what_is_wrong_with_a_file),
         TEST(test_block_refuses_a_bad_configuration),
         TEST(test_block_is_written_by_one_and_read_by_many),
+        TEST(test_block_lanes_are_one_disk),
         TEST(test_block_auto_takes_an_engine_that_works),
         TEST(test_block_auto_is_synchronous_for_a_file_in_memory),
         TEST(test_block_takes_at_once_what_the_kernel_has_in_memory),
