@@ -88,8 +88,13 @@ static enum avps_status devices_add_group(struct guest *guest, uint32_t index)
     group->guest = guest;
     group->first_line = index * BM_DEVICES;
     group->deadline_ns = CLOCK_NEVER;
-    return bm_board_init(&group->board, &devices_hooks, group, GUEST_VIRTIO,
-                         avps_platform_reach(guest->plan, ram));
+    const enum avps_status status = bm_board_init(
+        &group->board, &devices_hooks, group, GUEST_VIRTIO, avps_platform_reach(guest->plan, ram));
+
+    if (status != AVPS_OK || guest->plan->dma_window_mib == 0U) {
+        return status;
+    }
+    return avps_mem_init_window(&group->board.mem, &group->board.ram, NULL, NULL);
 }
 
 static enum avps_status devices_add_part(struct guest *guest, struct devices_part *part,
@@ -160,15 +165,27 @@ bool devices_trap(struct guest *guest, uint64_t ipa, const struct bm_access *acc
             bm_pci_trap(&all->bus, ipa, access, x));
 }
 
+/* Chains per device and turn: of a guest's devices the smallest number counts. */
+static uint32_t devices_budget(const struct devices *all)
+{
+    uint32_t budget = all->parts[0].plan->budget;
+
+    for (uint32_t i = 1; i < all->count; i++) {
+        budget = all->parts[i].plan->budget < budget ? all->parts[i].plan->budget : budget;
+    }
+    return budget;
+}
+
 static bool devices_poll(struct devices *all)
 {
+    const uint32_t budget = devices_budget(all);
     bool more = false;
 
     for (uint32_t i = 0; i < all->count; i++) {
         all->parts[i].kind->run(&all->parts[i]);
     }
     for (uint32_t i = 0; i < DEVICES_GROUPS; i++) {
-        more = bm_poll(&all->groups[i].board, all->parts[0].plan->budget) || more;
+        more = bm_poll(&all->groups[i].board, budget) || more;
     }
     return more;
 }

@@ -123,10 +123,17 @@ const char *guest_init(const struct avps_platform *platform, const struct host *
 
 /* ---- requests ---- */
 
+/* What changes nothing is not asked: stopping a guest that is off, starting one that is not. */
 void guest_ask(struct guest *guest, enum guest_request request)
 {
-    atomic_store(&guest->request, (unsigned int)request);
-    if (request == GUEST_START && guest->state == GUEST_OFF) {
+    const bool off = guest->state == GUEST_OFF;
+
+    if ((request == GUEST_STOP && off) || (request == GUEST_START && !off)) {
+        return;
+    }
+    const unsigned int before = atomic_exchange(&guest->request, (unsigned int)request);
+
+    if (off && before == GUEST_NOTHING) {
         atomic_fetch_add(&guest_alive, 1U);
     }
     interrupt_call(guest, UINT32_MAX);

@@ -10,14 +10,15 @@
 #include <stdint.h>
 
 /* The guest's addresses (guest_map.h) and the machine's, of which it should know nothing. */
-#define GICD    0x08000000ULL
-#define FRAME   0x08020000ULL
-#define GICR    0x080a0000ULL
-#define UART    0x09000000ULL
-#define VIRTIO  0x0a000000ULL
-#define RAM     0x80000000ULL
-#define RAM_END 0x81000000ULL
-#define MACHINE 0x40200000ULL /* where the hypervisor is */
+#define GICD       0x08000000ULL
+#define FRAME      0x08020000ULL
+#define GICR       0x080a0000ULL
+#define UART       0x09000000ULL
+#define VIRTIO     0x0a000000ULL
+#define RAM        0x80000000ULL
+#define RAM_END    0x81000000ULL
+#define WINDOW_RAM 0x80c00000ULL /* all that its devices may reach, to the end */
+#define MACHINE    0x40200000ULL /* where the hypervisor is */
 
 #define DISK    (VIRTIO + 0x000U)
 #define NETWORK (VIRTIO + 0x200U)

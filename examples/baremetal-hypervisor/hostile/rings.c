@@ -20,6 +20,7 @@
 
 #define F_INDIRECT    (1U << 28)
 #define F_VERSION_1   1U
+#define F_PLATFORM    2U /* ACCESS_PLATFORM: the devices are behind a bounce window */
 #define DESC_NEXT     1U
 #define DESC_WRITE    2U
 #define DESC_INDIRECT 4U
@@ -41,13 +42,15 @@ struct avail {
     uint16_t ring[SIZE];
 };
 
-static struct ring {
+struct ring {
     _Alignas(4096) volatile struct desc desc[SIZE];
     volatile struct avail avail;
     _Alignas(4096) volatile uint8_t used[4096];
     _Alignas(4096) volatile struct desc indirect[SIZE];
     volatile uint8_t buffer[4096];
-} ring;
+};
+
+static struct ring ring __attribute__((section(".window")));
 
 /* ---- a driver ---- */
 
@@ -71,7 +74,7 @@ static void negotiate(uint64_t device)
     store32(device + REG_DRIVER_SELECT, 0U);
     store32(device + REG_DRIVER_FEATURES, F_INDIRECT);
     store32(device + REG_DRIVER_SELECT, 1U);
-    store32(device + REG_DRIVER_FEATURES, F_VERSION_1);
+    store32(device + REG_DRIVER_FEATURES, F_VERSION_1 | F_PLATFORM);
     store32(device + REG_STATUS, STATUS_READY);
 }
 
