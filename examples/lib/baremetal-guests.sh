@@ -120,7 +120,7 @@ row_hostile() {
     [ $result = ok ]
 }
 
-SLOWDOWN_MOST=200 # percent of the time beside a guest that is only busy
+SLOWDOWN_MOST=300 # percent of the time beside a guest that is only busy; six virtual CPUs may share two real ones
 
 row_slowdown() {
     local percent result=ok

@@ -14,11 +14,24 @@ void second_entry(void);
 volatile uint64_t exceptions;
 volatile uint64_t interrupts;
 
-const uint64_t bad_addresses[] = {
-    0,           8,           GICD,          UART,         VIRTIO,
-    MACHINE,     0x50000000U, RAM - 16U,     RAM_END - 8U, RAM_END,
-    0xfffffff0U, 0xffffffffU, 0x8000000000U, 1ULL << 63,   UINT64_MAX - 15U,
-    UINT64_MAX};
+const uint64_t bad_addresses[] = {0,
+                                  8,
+                                  GICD,
+                                  UART,
+                                  VIRTIO,
+                                  MACHINE,
+                                  0x50000000U,
+                                  RAM - 16U,
+                                  RAM_END - 8U,
+                                  RAM_END,
+                                  0xfffffff0U,
+                                  0xffffffffU,
+                                  0x8000000000U,
+                                  1ULL << 63,
+                                  UINT64_MAX - 15U,
+                                  UINT64_MAX,
+                                  RAM + 0x300000U,
+                                  WINDOW_RAM - 8U}; /* the last two: its own, not its devices' */
 const size_t bad_address_count = sizeof bad_addresses / sizeof bad_addresses[0];
 
 static uint64_t chance_state = 0x9e3779b97f4a7c15ULL;
