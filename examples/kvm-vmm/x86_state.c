@@ -77,18 +77,13 @@ static struct kvm_msr_list *msr_list(const struct vm *vm)
     return list;
 }
 
-struct one_msr {
-    struct kvm_msrs head;
-    struct kvm_msr_entry entry;
-};
-
 /* One at a time: those that this processor lacks are passed over. */
 static bool msr_call(const struct vcpu *vcpu, unsigned long request, uint32_t index,
                      uint64_t *value)
 {
     union {
         struct kvm_msrs head;
-        uint8_t bytes[sizeof(struct one_msr)];
+        uint8_t bytes[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
     } one;
     struct kvm_msr_entry entry = {.index = index, .data = *value};
 

@@ -378,7 +378,7 @@ static inline void subject_host(struct subject *s)
         s->given += taken;
     }
     if (s->which == SUBJECT_CONSOLE && s->typed < 11U && s->left != 0U) {
-        (void)!avps_console_input(&s->console, 0, "hello guest" + s->typed, 11U - s->typed, &taken);
+        (void)!avps_console_input(&s->console, 0, &"hello guest"[s->typed], 11U - s->typed, &taken);
         s->typed += taken;
     }
     if (s->which == SUBJECT_BLK) {
