@@ -212,8 +212,9 @@ AVPS_INLINE void split_take(struct avps_vq *vq, struct avps_chain *chain,
     /*@ assert vq->avail_seen == \at(vq->avail_seen, Moved); */
     /*@ assert split_pending(vq) == \at(split_pending(vq), Moved); */
     /*@ assert mem_is_sound(vq->mem); */
+    /*@ assert area_is_sound(&vq->device); */
     /*@ assert area_is_sound(&vq->desc) && area_is_sound(&vq->driver); */
-    /*@ assert area_is_sound(&vq->device) && vq_is_sound(vq); */
+    /*@ assert vq_is_sound(vq); */
 }
 
 /* Find, walk, take. `walk`, empty, and `head` are scratch: the proofs go better without locals whose
