@@ -75,7 +75,9 @@ static inline bool arch_keeps(const uint8_t *at)
 
 static inline uint16_t avps_arch_le16(uint16_t v)
 {
-    return arch_bug == ARCH_LE_SWAPPED ? (uint16_t)(v << 8 | v >> 8) : good_le16(v);
+    const uint16_t good = good_le16(v);
+
+    return arch_bug == ARCH_LE_SWAPPED ? (uint16_t)(good << 8 | good >> 8) : good;
 }
 
 static inline uint32_t avps_arch_le32(uint32_t v)
