@@ -59,11 +59,11 @@ static uint8_t sum(const uint8_t *at, size_t size)
 /* A table that the root leads to; NULL: there is none. Its checksum is right. */
 static const uint8_t *table(const char *signature)
 {
-    const uint8_t *xsdt = bytes + little_get(bytes + 24, 8) - ADDRESS;
+    const uint8_t *xsdt = bytes + (little_get(bytes + 24, 8) - ADDRESS);
     const uint64_t count = (little_get(xsdt + 4, 4) - 36U) / 8U;
 
     for (uint64_t i = 0; i < count; i++) {
-        const uint8_t *at = bytes + little_get(xsdt + 36U + 8U * i, 8) - ADDRESS;
+        const uint8_t *at = bytes + (little_get(xsdt + 36U + 8U * i, 8) - ADDRESS);
 
         assert_int_equal(sum(at, little_get(at + 4, 4)), 0);
         if (memcmp(at, signature, 4) == 0) {
@@ -78,7 +78,7 @@ static const uint8_t *dsdt(void)
     const uint8_t *fadt = table("FACP");
 
     assert_non_null(fadt);
-    return bytes + little_get(fadt + 140, 8) - ADDRESS;
+    return bytes + (little_get(fadt + 140, 8) - ADDRESS);
 }
 
 /* How often these bytes are in the DSDT. */
