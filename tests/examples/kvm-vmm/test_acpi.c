@@ -169,7 +169,7 @@ static void test_power_is_at_its_ports(void **state)
     assert_int_equal(little_get(fadt + 76, 4), 0x608);
     assert_int_equal(little_get(fadt + 120, 8), 0x60c);
     assert_int_equal(little_get(fadt + 36, 4) % 64U, 0); /* FACS */
-    assert_memory_equal(bytes + little_get(fadt + 36, 4) - ADDRESS, "FACS", 4);
+    assert_memory_equal(bytes + (little_get(fadt + 36, 4) - ADDRESS), "FACS", 4);
     assert_int_equal(in_dsdt("_S5_", 4), 1);
 }
 
