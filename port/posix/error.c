@@ -14,6 +14,7 @@ enum avps_status posix_fail(struct avps_posix_error *error, enum avps_status sta
 
     if (error != NULL) {
         va_start(values, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is just above */
         (void)vsnprintf(error->text, sizeof error->text, format, values);
         va_end(values);
     }

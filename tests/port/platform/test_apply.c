@@ -103,7 +103,10 @@ static void test_apply_keeps_devices_to_the_dma_window(void **state)
     assert_int_equal(memory[sizeof memory - window - 1U], 0);
     guest.dma_window_mib = 0;
     reach = avps_platform_reach(&guest, ram);
-    assert_memory_equal(&reach, &ram, sizeof ram);
+    assert_int_equal(reach.gpa, ram.gpa);
+    assert_int_equal(reach.size, ram.size);
+    assert_ptr_equal(reach.host, ram.host);
+    assert_int_equal(reach.access, ram.access);
 }
 
 /* ---- disks ---- */
