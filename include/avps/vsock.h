@@ -149,7 +149,7 @@ struct avps_vsock {
     struct avps_vsock_conn *conns;                       /**< All connections. */
     uint32_t conn_count;                                 /**< How many. */
     uint32_t open_count;                                 /**< In use. */
-    struct avps_vsock_conn *free;                        /**< Those that are free. */
+    struct avps_vsock_conn *unused;                      /**< Those that are free. */
     struct avps_vsock_conn *owing;                       /**< Oldest that owes packets. */
     struct avps_vsock_conn *owing_last;                  /**< Newest. */
     struct avps_vsock_reply replies[AVPS_VSOCK_REPLIES]; /**< A ring of them. */

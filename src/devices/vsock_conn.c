@@ -37,13 +37,13 @@ struct avps_vsock_conn *avps_vsock_add(struct avps_vsock *vsock,
                                        const struct avps_vsock_address *address,
                                        enum vsock_state state)
 {
-    struct avps_vsock_conn *conn = vsock->free;
+    struct avps_vsock_conn *conn = vsock->unused;
     struct avps_vsock_conn **bucket = table_bucket(vsock, address);
 
     if (conn == NULL) {
         return NULL;
     }
-    vsock->free = conn->next;
+    vsock->unused = conn->next;
     *conn = (struct avps_vsock_conn){.address = *address, .next = *bucket, .state = (uint8_t)state};
     *bucket = conn;
     vsock->open_count++;
@@ -59,14 +59,14 @@ void avps_vsock_remove(struct avps_vsock *vsock, struct avps_vsock_conn *conn)
     }
     *link = conn->next;
     conn->state = CONN_FREE;
-    conn->next = vsock->free;
-    vsock->free = conn;
+    conn->next = vsock->unused;
+    vsock->unused = conn;
     vsock->open_count--;
 }
 
 void avps_vsock_clear(struct avps_vsock *vsock)
 {
-    vsock->free = NULL;
+    vsock->unused = NULL;
     vsock->open_count = 0;
     for (uint32_t i = 0; i < vsock->bucket_count; i++) {
         vsock->buckets[i] = NULL;
@@ -74,8 +74,8 @@ void avps_vsock_clear(struct avps_vsock *vsock)
     for (uint32_t i = vsock->conn_count; i > 0U; i--) {
         struct avps_vsock_conn *conn = &vsock->conns[i - 1U];
 
-        *conn = (struct avps_vsock_conn){.next = vsock->free};
-        vsock->free = conn;
+        *conn = (struct avps_vsock_conn){.next = vsock->unused};
+        vsock->unused = conn;
     }
 }
 
