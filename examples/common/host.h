@@ -12,7 +12,7 @@
  *     ... avps_kick, then host_device_wake(device) ...
  *     host_device_free(device);             // false: the last writes may be lost
  *
- * Threads: a device belongs to the context of its loop; devices of one switch share a loop. With
+ * Threads: a device belongs to the context of its loop; devices of one switch or bus share a loop. With
  * device->threads, set before it is opened, its queues are polled beside each other by workers. */
 #ifndef HOST_H
 #define HOST_H
@@ -38,6 +38,7 @@
 enum host_log { LOG_NONE, LOG_ERROR, LOG_INFO };
 
 struct host_device;
+struct i2c_wire;
 struct net_switch;
 
 /* What the devices of a program share. */
@@ -49,6 +50,7 @@ struct host {
     void (*stop)(void *ctx);
     void *stop_ctx;
     struct net_switch *switches;
+    struct i2c_wire *i2c_wires;
 };
 
 /* How the queues of a device are polled beside each other. */

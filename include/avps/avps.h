@@ -12,6 +12,7 @@
 #include "avps/device.h"
 #include "avps/ecam.h"
 #include "avps/i2c.h"
+#include "avps/i2c_bus.h"
 #include "avps/iotlb.h"
 #include "avps/mem.h"
 #include "avps/mmio.h"

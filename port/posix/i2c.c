@@ -19,6 +19,7 @@ enum bus_phase { BUS_IDLE, BUS_ASKED, BUS_BUSY, BUS_DONE, BUS_CLOSING };
 struct avps_posix_i2c {
     int fd;
     struct avps_i2c *i2c;
+    struct avps_i2c_bus *shared; /* instead, if not NULL */
     struct avps_posix_notifier done;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -83,7 +84,16 @@ static void *bus_thread(void *ctx)
 
 /* ---- ops ---- */
 
-/* In the loop's context: tell the device. */
+static void bus_tell(struct avps_posix_i2c *bus, uint32_t done)
+{
+    if (bus->shared != NULL) {
+        avps_i2c_bus_done(bus->shared, bus->token, done);
+    } else {
+        avps_i2c_done(bus->i2c, bus->token, done);
+    }
+}
+
+/* In the loop's context: tell who asked. */
 static void bus_answer(void *ctx)
 {
     struct avps_posix_i2c *bus = ctx;
@@ -94,7 +104,7 @@ static void bus_answer(void *ctx)
     bus->phase = is_done ? BUS_IDLE : bus->phase;
     (void)pthread_mutex_unlock(&bus->lock);
     if (is_done) {
-        avps_i2c_done(bus->i2c, bus->token, bus->is_well ? bus->count : 0U);
+        bus_tell(bus, bus->is_well ? bus->count : 0U);
     }
 }
 
@@ -151,6 +161,14 @@ void avps_posix_i2c_describe(struct avps_posix_i2c *bus, struct avps_i2c_config 
 void avps_posix_i2c_attach(struct avps_posix_i2c *bus, struct avps_i2c *i2c)
 {
     bus->i2c = i2c;
+}
+
+void avps_posix_i2c_share(struct avps_posix_i2c *bus, struct avps_i2c_bus *shared,
+                          struct avps_i2c_bus_config *config)
+{
+    config->ops = &bus_ops;
+    config->ctx = bus;
+    bus->shared = shared;
 }
 
 /* ---- open, close ---- */

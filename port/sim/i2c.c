@@ -192,7 +192,13 @@ bool avps_sim_i2c_run(struct avps_sim_i2c *bus)
         return false;
     }
     bus->waiting = false;
-    avps_i2c_done(bus->i2c, bus->token, bus_carry_out(bus, bus->msgs, bus->count));
+    const uint32_t done = bus_carry_out(bus, bus->msgs, bus->count);
+
+    if (bus->shared != NULL) {
+        avps_i2c_bus_done(bus->shared, bus->token, done);
+    } else {
+        avps_i2c_done(bus->i2c, bus->token, done);
+    }
     return true;
 }
 
@@ -238,6 +244,11 @@ const struct avps_i2c_ops *avps_sim_i2c_ops(void)
 void avps_sim_i2c_attach(struct avps_sim_i2c *bus, struct avps_i2c *i2c)
 {
     bus->i2c = i2c;
+}
+
+void avps_sim_i2c_share(struct avps_sim_i2c *bus, struct avps_i2c_bus *shared)
+{
+    bus->shared = shared;
 }
 
 static bool is_power_of_two(uint32_t value)

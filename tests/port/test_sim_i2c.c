@@ -213,9 +213,29 @@ static void test_sim_i2c_refuses_chips_that_make_no_sense(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
+static void test_sim_i2c_answers_the_bus_that_adapters_share(void **state)
+{
+    const struct avps_sim_i2c_config config = {.chips = chips, .chip_count = 3, .deferred = true};
+    struct avps_i2c_bus_port port;
+    struct avps_i2c_bus shared;
+    const struct avps_i2c_bus_config sharing = {
+        .ops = avps_sim_i2c_ops(), .ctx = &bus, .ports = &port, .port_count = 1};
+    const struct avps_i2c_msg msg = {.address = LM75};
+    uint32_t done = 0;
+
+    (void)state;
+    assert_int_equal(avps_i2c_bus_init(&shared, &sharing), AVPS_OK);
+    assert_int_equal(avps_sim_i2c_init(&bus, &config), AVPS_OK);
+    avps_sim_i2c_share(&bus, &shared);
+    assert_int_equal(avps_sim_i2c_ops()->transfer(&bus, 7, &msg, 1, &done), AVPS_PENDING);
+    assert_true(avps_sim_i2c_run(&bus));
+    assert_int_equal(avps_i2c_bus_late(&shared), 1); /* it was told, and had not asked */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_sim_i2c_answers_the_bus_that_adapters_share, setup),
         TEST(test_sim_i2c_eeprom_reads_from_an_address_on_and_wraps),
         TEST(test_sim_i2c_eeprom_writes_within_a_page),
         TEST(test_sim_i2c_large_eeprom_takes_two_address_bytes),

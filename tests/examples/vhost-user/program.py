@@ -1,5 +1,5 @@
-#!/usr/bin/env python3
-# SPDX-License-Identifier: BSD-3-Clause
+#!/ usr / bin / env python3
+#SPDX - License - Identifier : BSD - 3 - Clause
 """The program avps-vhost-user as its user sees it: what it refuses and how, help and manual pages,
 starting, serving, signals, the end.
 
@@ -186,9 +186,10 @@ class Refusals(Folder):
                 ("--pty and --stdio exclude each other", "console", *at, "--stdio", "--pty"),
                 ("--ports takes a number from 1 to 16", "console", *at, "--ports", "0"),
                 ("--max-bytes takes a number from 1", "rng", *at, "--max-bytes", "0"),
-                ("--bus or --chip is missing", "i2c", *at),
+                ("--bus or --chip or --join is missing", "i2c", *at),
                 ("--bus and --chip exclude each other", "i2c", *at, "--bus", "b", "--chip", "c"),
                 ("--write-cycle is for --chip only", "i2c", *at, "--bus", "b", "--write-cycle", "1"),
+                ("--share takes a number from 1 to 1024", "i2c", *at, "--chip", "c", "--share", "0"),
                 ("--path is missing", "vsock", *at, "--cid", "3"),
                 ("--cid takes a number from 3 to 4294967294", "vsock", *at, "--path", "v", "--cid", "2"),
                 ("--connections takes a number from 1 to 16384", "vsock", *at, "--path", "v", "--cid",
@@ -236,6 +237,7 @@ class Refusals(Folder):
                  "eeprom@0x48"),
                 ("--allow takes an address, 1 to 0x7f, not '0x48x'", "i2c", *at, "--chip", "lm75@72",
                  "--allow", "0x48x"),
+                ("no device in front of this one has '--name board'", "i2c", *at, "--join", "board"),
                 ("cannot open /dev/no-such-bus: No such file", "i2c", *at, "--bus",
                  "/dev/no-such-bus"),
                 ("is no I2C bus: name one such as /dev/i2c-1", "i2c", *at, "--bus", image),
@@ -264,6 +266,11 @@ class Refusals(Folder):
                              "--file", image)
         self.refused_quietly(1, "another program listens", "rng", "--socket", self.path("a"))
 
+    def test_two_buses_of_one_name(self):
+        def bus(socket):
+            return ["i2c", "--socket", self.path(socket), "--chip", "lm75@72", "--name", "board"]
+        self.refused_quietly(1, "two I2C buses are named 'board'", *bus("a"), "+", *bus("b"))
+
 
 class Descriptions(unittest.TestCase):
     """Help, list, version, manual pages."""
@@ -281,7 +288,8 @@ class Descriptions(unittest.TestCase):
         result = run("--list")
         self.assertEqual(result.returncode, 0)
         rows = [line.split()[:2] for line in result.stdout.splitlines()]
-        self.assertEqual({name: int(number) for name, number in rows}, DEVICES)
+        self.assertEqual(
+{name: int(number) for name, number in rows}, DEVICES)
 
     def test_version(self):
         result = run("--version")

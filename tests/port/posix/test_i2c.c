@@ -117,6 +117,30 @@ static int teardown(void **state)
     return 0;
 }
 
+/* The adapter again, as one port of a bus that others could share. */
+static void share(struct fixture *fx, struct avps_i2c_bus *shared,
+                  struct avps_i2c_bus_port ports[2])
+{
+    struct avps_i2c_bus_config bus = {.ports = ports, .port_count = 2};
+    struct avps_i2c_config config = {.base = test_driver_base(&fx->d, &fx->queue, 1, 256),
+                                     .ops = &avps_i2c_bus_ops,
+                                     .ctx = &ports[1],
+                                     .requests = fx->requests,
+                                     .msgs = fx->msgs,
+                                     .message_count = AVPS_POSIX_I2C_MESSAGES,
+                                     .buffer = fx->buffer,
+                                     .buffer_size = sizeof fx->buffer};
+
+    test_driver_reset(&fx->d);
+    avps_posix_i2c_share(fx->bus, shared, &bus);
+    assert_int_equal(avps_i2c_bus_init(shared, &bus), AVPS_OK);
+    assert_int_equal(avps_i2c_init(&fx->i2c, &config), AVPS_OK);
+    assert_int_equal(avps_i2c_bus_connect(shared, 1, &fx->i2c, 1), AVPS_OK);
+    test_driver_attach(&fx->d, &fx->i2c.base);
+    test_driver_want_all(&fx->d, true);
+    test_driver_start(&fx->d);
+}
+
 /* Header of a request; `flags` as on the wire. */
 static struct test_part header(uint8_t bytes[8], uint16_t addr, uint8_t flags)
 {
@@ -182,6 +206,22 @@ static void test_posix_i2c_knows_ten_bit_addresses(void **state)
     assert_int_equal(answer(fx, &write, 0), 0);
     assert_int_equal(kernel.msgs[0].addr, 0x255);
     assert_int_equal(kernel.msgs[0].flags, I2C_M_TEN);
+}
+
+static void test_posix_i2c_answers_the_bus_that_adapters_share(void **state)
+{
+    struct fixture *fx = *state;
+    struct avps_i2c_bus shared;
+    struct avps_i2c_bus_port ports[2];
+    uint8_t hdr[8];
+
+    share(fx, &shared, ports);
+    struct test_request request = {.out = {header(hdr, 0x50 << 1, 0), {"abc", 3}}, .in = {1}};
+
+    send(fx, &request);
+    assert_int_equal(answer(fx, &request, 0), 0);
+    assert_int_equal(avps_i2c_bus_counters(&shared, 1)->load, 4);
+    assert_int_equal(avps_i2c_bus_late(&shared), 0);
 }
 
 static void test_posix_i2c_reports_what_the_kernel_refuses(void **state)
@@ -262,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_posix_i2c_hands_messages_to_the_kernel),
         TEST(test_posix_i2c_knows_ten_bit_addresses),
+        TEST(test_posix_i2c_answers_the_bus_that_adapters_share),
         TEST(test_posix_i2c_reports_what_the_kernel_refuses),
         TEST(test_posix_i2c_gives_the_kernel_no_message_it_cannot_count),
         TEST(test_posix_i2c_reset_waits_for_the_kernel),

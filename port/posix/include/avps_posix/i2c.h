@@ -17,7 +17,7 @@
 #ifndef AVPS_POSIX_I2C_H
 #define AVPS_POSIX_I2C_H
 
-#include "avps/i2c.h"
+#include "avps/i2c_bus.h"
 #include "avps_posix/error.h"
 #include "avps_posix/loop.h"
 
@@ -44,6 +44,12 @@ void avps_posix_i2c_describe(struct avps_posix_i2c *bus, struct avps_i2c_config 
 
 /** Name the device to be answered, after avps_i2c_init. */
 void avps_posix_i2c_attach(struct avps_posix_i2c *bus, struct avps_i2c *i2c);
+
+/** For a bus that several adapters share, instead of the two above: fill in ops and ctx, and answer
+ *  `shared`, which is yet to be initialised with this configuration. Each adapter's `message_count`
+ *  is AVPS_POSIX_I2C_MESSAGES at most, or its longer transfers fail. */
+void avps_posix_i2c_share(struct avps_posix_i2c *bus, struct avps_i2c_bus *shared,
+                          struct avps_i2c_bus_config *config);
 
 /** Close; waits for a transfer that is on its way. NULL is ignored. */
 void avps_posix_i2c_close(struct avps_posix_i2c *bus);

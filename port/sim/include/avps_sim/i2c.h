@@ -10,7 +10,7 @@
 #ifndef AVPS_SIM_I2C_H
 #define AVPS_SIM_I2C_H
 
-#include "avps/i2c.h"
+#include "avps/i2c_bus.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,6 +62,7 @@ struct avps_sim_i2c_config {
 struct avps_sim_i2c {
     struct avps_sim_i2c_config config; /**< As configured. */
     struct avps_i2c *i2c;              /**< Whom to answer. */
+    struct avps_i2c_bus *shared;       /**< Or this one, if not NULL. */
     enum avps_sim_i2c_fault fault;     /**< In force. */
     uint32_t skip;                     /**< Messages (or transfers) before it. */
     uint32_t times;                    /**< How often. */
@@ -84,6 +85,9 @@ const struct avps_i2c_ops *avps_sim_i2c_ops(void);
 
 /** Name the device to be answered, after avps_i2c_init. Needed with `deferred`. */
 void avps_sim_i2c_attach(struct avps_sim_i2c *bus, struct avps_i2c *i2c);
+
+/** Name the bus that several adapters share, and that is to be answered instead of one of them. */
+void avps_sim_i2c_share(struct avps_sim_i2c *bus, struct avps_i2c_bus *shared);
 
 /** Carry out the transfer that waits, and answer. @return whether there was one. */
 bool avps_sim_i2c_run(struct avps_sim_i2c *bus);
