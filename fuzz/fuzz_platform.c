@@ -58,7 +58,7 @@ static void check_net(const struct avps_platform_device *device)
     struct avps_switch_port_config port = {.mac_count = 0};
 
     FUZZ_CHECK(net->network < platform.network_count);
-    FUZZ_CHECK(net->mac_count <= AVPS_PLATFORM_LIST && net->vlan_count <= AVPS_PLATFORM_LIST);
+    FUZZ_CHECK(net->mac_count <= AVPS_PLATFORM_LIST && net->vlans.count <= AVPS_PLATFORM_LIST);
     FUZZ_CHECK(net->mac_any == (net->mac_count == 0U));
     avps_platform_net(&platform, device, &config);
     FUZZ_CHECK(config.mtu >= 68U && (config.mac[0] & 1U) == 0U);
@@ -80,6 +80,28 @@ static void check_console(const struct avps_platform_device *device)
     FUZZ_CHECK((config.base.queue_count == 2U) == (config.max_ports == 1U));
 }
 
+static void check_i2c(const struct avps_platform_device *device)
+{
+    struct avps_i2c_config config = {.address_count = 0};
+
+    check_name(device->backend);
+    avps_platform_i2c(device, &config);
+    FUZZ_CHECK(config.base.queue_count == 1U && config.address_count <= AVPS_PLATFORM_LIST);
+    for (uint32_t i = 0; i < config.address_count; i++) {
+        FUZZ_CHECK(config.addresses[i] >= 1U && config.addresses[i] <= 127U);
+    }
+}
+
+static void check_vsock(const struct avps_platform_device *device)
+{
+    struct avps_vsock_config config = {.guest_cid = 0};
+
+    check_name(device->backend);
+    avps_platform_vsock(device, &config);
+    FUZZ_CHECK(config.base.queue_count == 3U && config.guest_cid > AVPS_VSOCK_HOST);
+    FUZZ_CHECK(!avps_platform_vsock_allows(device, 0));
+}
+
 static void check_device(const struct avps_platform_device *device)
 {
     check_name(device->name);
@@ -97,6 +119,12 @@ static void check_device(const struct avps_platform_device *device)
         break;
     case AVPS_PLATFORM_CONSOLE:
         check_console(device);
+        break;
+    case AVPS_PLATFORM_I2C:
+        check_i2c(device);
+        break;
+    case AVPS_PLATFORM_VSOCK:
+        check_vsock(device);
         break;
     case AVPS_PLATFORM_RNG:
     default:

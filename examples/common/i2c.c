@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "avps/i2c_bus.h"
+#include "avps_common/platform_apply.h"
 #include "avps_posix/i2c.h"
 #include "avps_sim/i2c.h"
 #include "host.h"
@@ -298,6 +299,9 @@ static enum avps_status i2c_open(struct host_device *device, struct avps_posix_e
                                      .buffer_size = I2C_BUFFER};
     enum avps_status status = allow(i2c, &config, error);
 
+    if (device->planned != NULL) {
+        avps_platform_i2c(device->planned, &config);
+    }
     if (status == AVPS_OK) {
         status = i2c->join != NULL ? wire_join(device, error) : wire_make(device, error);
     }

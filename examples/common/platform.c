@@ -183,8 +183,8 @@ void host_platform_free(struct host_platform *platform)
 
 /* Options that the platform file decides. */
 static const char *const platform_decides[] = {
-    "readonly", "writethrough", "serial", "mac",   "mtu",        "queues",   "switch",
-    "ports",    "size",         "packed", "split", "queue-size", "max-bytes"};
+    "readonly", "writethrough", "serial", "mac",    "mtu",   "queues",     "switch",
+    "allow",    "ports",        "size",   "packed", "split", "queue-size", "max-bytes"};
 
 static const char *decided_option(const struct option_group *group)
 {
@@ -228,6 +228,13 @@ static bool platform_connect(struct host_platform *platform, struct host_device 
     char *parts[PLATFORM_PART];
     struct option_line line;
 
+    if (how == NULL && device->planned->kind == AVPS_PLATFORM_I2C) {
+        (void)host_fail(
+            error, AVPS_E_PARAM,
+            "guest %s has an I2C bus that is not connected: --connect %s=bus=/dev/i2c-N",
+            platform->guest->name, resource);
+        return false;
+    }
     if (how == NULL && device->planned->kind == AVPS_PLATFORM_BLK) {
         (void)host_fail(error, AVPS_E_PARAM,
                         "guest %s has a disk that is not connected: --connect %s=file=IMG",
@@ -263,6 +270,13 @@ struct host_device *host_platform_device(struct host_platform *platform, struct 
 {
     const struct avps_platform_device *planned = &platform->guest->devices[index];
     const struct host_kind *kind = host_kind_find(avps_platform_kind_name(planned->kind));
+
+    if (planned->kind == AVPS_PLATFORM_VSOCK) {
+        (void)host_fail(error, AVPS_E_UNSUPPORTED,
+                        "%s: this program does not serve sockets of a platform file",
+                        planned->name);
+        return NULL;
+    }
     struct host_device *device = kind != NULL ? host_device_new(host, kind) : NULL;
 
     if (device == NULL) {

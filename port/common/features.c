@@ -18,7 +18,7 @@ static const struct feature features_common_rows[] = {
     {"suspend", AVPS_F_SUSPEND, NULL},
 };
 
-/* The library's headers have no names for the bits of a block or a console device. */
+/* The library's headers have no names for the bits of some devices. */
 static const struct feature features_blk_rows[] = {
     {"size-max", 1U, NULL},       {"seg-max", 2U, NULL},   {"geometry", 4U, NULL},
     {"blk-size", 6U, NULL},       {"flush", 9U, NULL},     {"topology", 10U, NULL},
@@ -67,20 +67,28 @@ static const struct feature features_console_rows[] = {
     {"emerg-write", 2U, NULL},
 };
 
+static const struct feature features_vsock_rows[] = {
+    {"stream", 0U, NULL},
+    {"seqpacket", 1U, NULL},
+    {"no-implied-stream", 2U, NULL},
+};
+
 const struct feature_set features_common = {features_common_rows,
                                             FEATURES_COUNT(features_common_rows)};
 const struct feature_set features_blk = {features_blk_rows, FEATURES_COUNT(features_blk_rows)};
 const struct feature_set features_net = {features_net_rows, FEATURES_COUNT(features_net_rows)};
 const struct feature_set features_console = {features_console_rows,
                                              FEATURES_COUNT(features_console_rows)};
+const struct feature_set features_vsock = {features_vsock_rows,
+                                           FEATURES_COUNT(features_vsock_rows)};
 static const struct feature_set features_none = {NULL, 0};
 
 const struct feature_set *features_of(enum avps_platform_kind kind)
 {
-    static const struct feature_set *const sets[] = {[AVPS_PLATFORM_BLK] = &features_blk,
-                                                     [AVPS_PLATFORM_NET] = &features_net,
-                                                     [AVPS_PLATFORM_CONSOLE] = &features_console,
-                                                     [AVPS_PLATFORM_RNG] = &features_none};
+    static const struct feature_set *const sets[] = {
+        [AVPS_PLATFORM_BLK] = &features_blk,         [AVPS_PLATFORM_NET] = &features_net,
+        [AVPS_PLATFORM_CONSOLE] = &features_console, [AVPS_PLATFORM_RNG] = &features_none,
+        [AVPS_PLATFORM_I2C] = &features_none,        [AVPS_PLATFORM_VSOCK] = &features_vsock};
 
     return sets[kind];
 }

@@ -26,8 +26,9 @@ extern const struct feature_set features_common;
 extern const struct feature_set features_blk;
 extern const struct feature_set features_net;
 extern const struct feature_set features_console;
+extern const struct feature_set features_vsock;
 
-/* The same by kind; empty for an entropy device, which has none. */
+/* The same by kind; empty for kinds without any to choose. */
 const struct feature_set *features_of(enum avps_platform_kind kind);
 
 /* The row of this name. @return NULL: there is none. */

@@ -207,7 +207,7 @@ static const struct property_row platform_net_rows[] = {
     {"mac-allowed", &property_macs, AT(net), 0, 0, false, NULL},
     {"mac-any", &property_flag, AT(net.mac_any), 0, 0, false, NULL},
     {"vlan", &property_number, AT(net.vlan), 1, 4094, false, NULL},
-    {"vlans", &property_vlans, AT(net), 1, 4094, false, NULL},
+    {"vlans", &property_numbers, AT(net.vlans), 1, 4094, false, NULL},
     {"learn-max", &property_number, AT(net.learn_max), 1, 65536, false, NULL},
     {"rate-kbit", &property_number, AT(net.rate_kbit), 1, 100000000, false, NULL},
     {"burst-kib", &property_number, AT(net.burst_kib), 65, 65536, false, NULL},
@@ -227,6 +227,18 @@ static const struct property_row platform_rng_rows[] = {
     {"max-bytes", &property_number, AT(rng.max_bytes), 1, 65536, false, NULL},
 };
 
+static const struct property_row platform_i2c_rows[] = {
+    {"backend", &property_name, AT(backend), 0, 0, true, NULL},
+    {"allowed", &property_numbers, AT(i2c.allowed), 1, 127, false, NULL},
+};
+
+static const struct property_row platform_vsock_rows[] = {
+    {"backend", &property_name, AT(backend), 0, 0, true, NULL},
+    {"features", &property_features, 0, 0, 0, false, &features_vsock},
+    {"cid", &property_number, AT(vsock.cid), 3, 65535, true, NULL},
+    {"peers", &property_numbers, AT(vsock.peers), 2, 65535, false, NULL},
+};
+
 #define ROWS(rows)                                                                                 \
     {                                                                                              \
         rows, PLATFORM_COUNT(rows), NULL                                                           \
@@ -237,6 +249,8 @@ static const struct property_table platform_kinds[] = {
     [AVPS_PLATFORM_NET] = ROWS(platform_net_rows),
     [AVPS_PLATFORM_CONSOLE] = ROWS(platform_console_rows),
     [AVPS_PLATFORM_RNG] = ROWS(platform_rng_rows),
+    [AVPS_PLATFORM_I2C] = ROWS(platform_i2c_rows),
+    [AVPS_PLATFORM_VSOCK] = ROWS(platform_vsock_rows),
 };
 
 /* ---- rules between the properties of a device ---- */
@@ -284,19 +298,21 @@ platform_same_mac(const struct avps_platform_guest *guest,
     return NULL;
 }
 
-/* The address is nobody else's on the whole platform. */
-static bool platform_mac_rule(struct reader *reader, int node,
-                              const struct avps_platform_device *device)
+/* The value of a property is nobody else's on the whole platform; `same` finds a device that has it. */
+static bool platform_unique_rule(
+    struct reader *reader, int node, const char *name, const struct avps_platform_device *device,
+    const struct avps_platform_device *(*same)(const struct avps_platform_guest *guest,
+                                               const struct avps_platform_device *device))
 {
     const struct avps_platform *platform = reader->platform;
 
     for (uint32_t i = 0; i < platform->guest_count; i++) {
         const struct avps_platform_guest *guest = &platform->guests[i];
-        const struct avps_platform_device *other = platform_same_mac(guest, device);
+        const struct avps_platform_device *other = same(guest, device);
 
         if (other != NULL) {
-            (void)property_wrong(reader, node, "mac");
-            line_text(&reader->line, "an address of its own, found that of ");
+            (void)property_wrong(reader, node, name);
+            line_text(&reader->line, "a value of its own, found that of ");
             line_text(&reader->line, guest->name);
             line_text(&reader->line, "/");
             line_text(&reader->line, other->name);
@@ -323,7 +339,7 @@ static bool platform_net_rule(struct reader *reader, int node, struct avps_platf
     if (net->rate_kbit != 0U && net->burst_kib == 0U) {
         net->burst_kib = PLATFORM_BURST_KIB;
     }
-    return platform_mac_rule(reader, node, device);
+    return platform_unique_rule(reader, node, "mac", device, platform_same_mac);
 }
 
 static bool platform_console_rule(struct reader *reader, int node,
@@ -342,6 +358,22 @@ static bool platform_console_rule(struct reader *reader, int node,
     return true;
 }
 
+/* Another socket device with the context id of `device`. @return NULL: there is none. */
+static const struct avps_platform_device *
+platform_same_cid(const struct avps_platform_guest *guest,
+                  const struct avps_platform_device *device)
+{
+    for (uint32_t i = 0; i < guest->device_count; i++) {
+        const struct avps_platform_device *other = &guest->devices[i];
+
+        if (other != device && other->kind == AVPS_PLATFORM_VSOCK &&
+            other->vsock.cid == device->vsock.cid) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
 static bool platform_rules(struct reader *reader, int node, struct avps_platform_device *device)
 {
     if (!platform_features_rule(reader, node, device)) {
@@ -352,8 +384,11 @@ static bool platform_rules(struct reader *reader, int node, struct avps_platform
         return platform_net_rule(reader, node, device);
     case AVPS_PLATFORM_CONSOLE:
         return platform_console_rule(reader, node, device);
+    case AVPS_PLATFORM_VSOCK:
+        return platform_unique_rule(reader, node, "cid", device, platform_same_cid);
     case AVPS_PLATFORM_BLK:
     case AVPS_PLATFORM_RNG:
+    case AVPS_PLATFORM_I2C:
     default:
         return true;
     }

@@ -13,6 +13,7 @@
 #define APPLY_KIB           1024U
 #define APPLY_FULL_DUPLEX   1U
 #define APPLY_NS_PER_SECOND 1000000000ULL
+#define APPLY_VSOCK_QUEUES  3U
 
 /* ---- the common part ---- */
 
@@ -25,8 +26,11 @@ uint16_t avps_platform_queues(const struct avps_platform_device *device)
         return device->console.port_count == 0U
                    ? 2U
                    : (uint16_t)(2U * (device->console.port_count + 1U) + 2U);
+    case AVPS_PLATFORM_VSOCK:
+        return APPLY_VSOCK_QUEUES;
     case AVPS_PLATFORM_BLK:
     case AVPS_PLATFORM_RNG:
+    case AVPS_PLATFORM_I2C:
     default:
         return (uint16_t)device->queues;
     }
@@ -113,6 +117,33 @@ void avps_platform_rng(const struct avps_platform_device *device, struct avps_rn
     config->max_bytes = device->rng.max_bytes;
 }
 
+void avps_platform_i2c(const struct avps_platform_device *device, struct avps_i2c_config *config)
+{
+    const struct avps_platform_numbers *allowed = &device->i2c.allowed;
+
+    avps_platform_base(device, &config->base);
+    config->addresses = allowed->count != 0U ? allowed->items : NULL;
+    config->address_count = allowed->count;
+}
+
+void avps_platform_vsock(const struct avps_platform_device *device,
+                         struct avps_vsock_config *config)
+{
+    avps_platform_base(device, &config->base);
+    config->guest_cid = device->vsock.cid;
+}
+
+bool avps_platform_vsock_allows(const struct avps_platform_device *device, uint64_t peer_cid)
+{
+    const struct avps_platform_numbers *peers = &device->vsock.peers;
+    bool allowed = peers->count == 0U && peer_cid == AVPS_VSOCK_HOST;
+
+    for (uint32_t i = 0; i < peers->count; i++) {
+        allowed = allowed || peers->items[i] == peer_cid;
+    }
+    return allowed;
+}
+
 /* ---- networks ---- */
 
 /* [AVPS NET-4] */
@@ -152,7 +183,7 @@ void avps_platform_switch_port(const struct avps_platform_device *device,
     config->learn_max = net->learn_max;
     config->rate = (uint64_t)net->rate_kbit * APPLY_KBIT_BYTES;
     config->burst = net->burst_kib * APPLY_KIB;
-    apply_vlans(config, net->vlan, net->vlans, net->vlan_count);
+    apply_vlans(config, net->vlan, net->vlans.items, net->vlans.count);
 }
 
 void avps_platform_uplink_port(const struct avps_platform_network *network,

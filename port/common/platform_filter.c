@@ -27,7 +27,7 @@ static bool filter_tag_is_allowed(const struct avps_platform_net *net, const uin
 {
     const bool tagged = frame[12] == 0x81U && frame[13] == 0x00U;
 
-    return !tagged || (net->vlan == 0U && net->vlan_count == 0U);
+    return !tagged || (net->vlan == 0U && net->vlans.count == 0U);
 }
 
 static void filter_refill(struct avps_platform_filter *filter)

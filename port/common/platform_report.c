@@ -8,7 +8,7 @@
 
 /* Which kinds this build has, '1' or '0' for each; set by the build. */
 #ifndef AVPS_PLATFORM_BUILT
-#define AVPS_PLATFORM_BUILT "1111"
+#define AVPS_PLATFORM_BUILT "111111"
 #endif
 
 struct report_row {
@@ -135,6 +135,7 @@ static void report_macs(const struct avps_platform_guest *guest, const struct re
 #define NET AVPS_PLATFORM_NET
 #define CON AVPS_PLATFORM_CONSOLE
 #define RNG AVPS_PLATFORM_RNG
+#define VSK AVPS_PLATFORM_VSOCK
 
 static const struct report_judge report_judges[REQUIREMENTS] = {
     [REQUIREMENT_CONF_1] = {report_silent, BLK, NULL, NULL}, /* follows from the others */
@@ -161,7 +162,7 @@ static const struct report_judge report_judges[REQUIREMENTS] = {
     [REQUIREMENT_RNG_3] = {report_open, RNG, NULL, "rests with the source that is connected"},
     [REQUIREMENT_RNG_4] = {report_open, RNG, NULL, "rests with the source that is connected"},
     [REQUIREMENT_CON_1] = {report_if, CON, NULL, NULL},
-    [REQUIREMENT_VSK_1] = {report_open, CON, NULL, "the file does not describe sockets"},
+    [REQUIREMENT_VSK_1] = {report_if, VSK, NULL, NULL},
 };
 
 uint32_t avps_platform_requirements(void)

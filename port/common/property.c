@@ -253,10 +253,9 @@ static bool word_read(const struct property *property, const char *const *words,
     return false;
 }
 
-static const char *const kind_words[] = {[AVPS_PLATFORM_BLK] = "blk",
-                                         [AVPS_PLATFORM_NET] = "net",
-                                         [AVPS_PLATFORM_CONSOLE] = "console",
-                                         [AVPS_PLATFORM_RNG] = "rng"};
+static const char *const kind_words[] = {
+    [AVPS_PLATFORM_BLK] = "blk", [AVPS_PLATFORM_NET] = "net", [AVPS_PLATFORM_CONSOLE] = "console",
+    [AVPS_PLATFORM_RNG] = "rng", [AVPS_PLATFORM_I2C] = "i2c", [AVPS_PLATFORM_VSOCK] = "vsock"};
 
 const char *avps_platform_kind_name(enum avps_platform_kind kind)
 {
@@ -470,19 +469,19 @@ static void macs_expected(struct reader *reader, const struct property_row *row)
 
 const struct property_type property_macs = {macs_read, macs_expected, mac_found};
 
-static bool vlan_is_listed(const struct avps_platform_net *net, uint32_t vlan)
+static bool number_is_listed(const struct avps_platform_numbers *list, uint32_t number)
 {
-    for (uint32_t i = 0; i < net->vlan_count; i++) {
-        if (net->vlans[i] == vlan) {
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->items[i] == number) {
             return true;
         }
     }
     return false;
 }
 
-static bool vlans_read(struct reader *reader, struct property *property, void *place)
+static bool numbers_read(struct reader *reader, struct property *property, void *place)
 {
-    struct avps_platform_net *net = place;
+    struct avps_platform_numbers *list = place;
     struct property one = *property;
 
     (void)reader;
@@ -492,20 +491,20 @@ static bool vlans_read(struct reader *reader, struct property *property, void *p
     }
     one.len = sizeof(fdt32_t);
     for (size_t at = 0; at < property->len; at += sizeof(fdt32_t)) {
-        uint32_t vlan = 0;
+        uint32_t number = 0;
 
         one.bytes = property->bytes + at;
-        if (!number_get(&one, &vlan) || vlan_is_listed(net, vlan)) {
+        if (!number_get(&one, &number) || number_is_listed(list, number)) {
             *property = one;
             return false;
         }
-        net->vlans[net->vlan_count] = (uint16_t)vlan;
-        net->vlan_count++;
+        list->items[list->count] = (uint16_t)number;
+        list->count++;
     }
     return true;
 }
 
-static void vlans_expected(struct reader *reader, const struct property_row *row)
+static void numbers_expected(struct reader *reader, const struct property_row *row)
 {
     say(reader, "1 to ");
     say_number(reader, AVPS_PLATFORM_LIST);
@@ -513,7 +512,7 @@ static void vlans_expected(struct reader *reader, const struct property_row *row
     say_range(reader, row->min, row->max);
 }
 
-const struct property_type property_vlans = {vlans_read, vlans_expected, number_found};
+const struct property_type property_numbers = {numbers_read, numbers_expected, number_found};
 
 static bool port_is_listed(const struct avps_platform_console *console, const char *name)
 {

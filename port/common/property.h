@@ -59,9 +59,10 @@ extern const struct property_type property_rings;     /* bool: packed */
 extern const struct property_type property_network;   /* uint32_t: index */
 extern const struct property_type property_mac;       /* uint8_t[6] */
 extern const struct property_type property_macs;      /* struct avps_platform_net */
-extern const struct property_type property_vlans;     /* struct avps_platform_net */
-extern const struct property_type property_ports;     /* struct avps_platform_console */
-extern const struct property_type property_features;  /* struct avps_platform_device */
+extern const struct property_type
+    property_numbers; /* struct avps_platform_numbers, each up to 65535 */
+extern const struct property_type property_ports;    /* struct avps_platform_console */
+extern const struct property_type property_features; /* struct avps_platform_device */
 
 /* Rows whose values go to one target. */
 struct property_table {

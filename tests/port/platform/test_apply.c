@@ -519,9 +519,55 @@ static void test_apply_sizes_a_switch(void **state)
     assert_int_equal(config.age, 0);
 }
 
+/* ---- buses and sockets ---- */
+
+static void test_apply_limits_an_i2c_adapter_to_its_chips(void **state)
+{
+    struct avps_i2c_config config = {.address_count = 0};
+    struct avps_platform_device bus = *device("examples/automotive", 4);
+
+    (void)state;
+    avps_platform_i2c(&bus, &config);
+    assert_int_equal(config.base.queue_count, 1);
+    assert_int_equal(config.address_count, 3);
+    assert_int_equal(config.addresses[0], 0x50);
+    assert_int_equal(config.addresses[2], 0x49);
+    bus.i2c.allowed.count = 0; /* without a list: all */
+    avps_platform_i2c(&bus, &config);
+    assert_int_equal(config.address_count, 0);
+    assert_null(config.addresses);
+}
+
+static void test_apply_gives_a_socket_device_its_context_id(void **state)
+{
+    struct avps_vsock_config config = {.guest_cid = 0};
+
+    (void)state;
+    avps_platform_vsock(device("examples/automotive", 5), &config);
+    assert_int_equal(config.guest_cid, 41);
+    assert_int_equal(config.base.queue_count, 3);
+    assert_true(avps_features_has(&config.base.withhold, AVPS_F_RING_PACKED));
+}
+
+static void test_apply_lets_a_socket_device_talk_to_its_peers_only(void **state)
+{
+    struct avps_platform_device sockets = *device("examples/automotive", 5);
+
+    (void)state;
+    assert_true(avps_platform_vsock_allows(&sockets, AVPS_VSOCK_HOST));
+    assert_false(avps_platform_vsock_allows(&sockets, 42));
+    sockets.vsock.peers = (struct avps_platform_numbers){{42}, 1};
+    assert_true(avps_platform_vsock_allows(&sockets, 42));
+    assert_false(avps_platform_vsock_allows(&sockets, AVPS_VSOCK_HOST));
+    assert_false(avps_platform_vsock_allows(&sockets, 42 + (1ULL << 32)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_apply_limits_an_i2c_adapter_to_its_chips),
+        cmocka_unit_test(test_apply_gives_a_socket_device_its_context_id),
+        cmocka_unit_test(test_apply_lets_a_socket_device_talk_to_its_peers_only),
         cmocka_unit_test(test_apply_counts_queues),
         cmocka_unit_test(test_apply_narrows_the_common_part_down),
         cmocka_unit_test(test_apply_leaves_a_ports_access_platform_alone),

@@ -132,8 +132,8 @@ static void test_platform_reads_a_network_device(void **state)
     assert_memory_equal(net->macs, macs, sizeof macs);
     assert_false(net->mac_any);
     assert_int_equal(net->vlan, 10);
-    assert_int_equal(net->vlan_count, 2);
-    assert_memory_equal(net->vlans, vlans, sizeof vlans);
+    assert_int_equal(net->vlans.count, 2);
+    assert_memory_equal(net->vlans.items, vlans, sizeof vlans);
     assert_int_equal(net->learn_max, 5);
     assert_int_equal(net->rate_kbit, 1000);
     assert_int_equal(net->burst_kib, 256);
@@ -172,6 +172,34 @@ static void test_platform_reads_an_entropy_device(void **state)
     assert_int_equal(platform.guests[0].devices[4].kind, AVPS_PLATFORM_RNG);
     assert_int_equal(platform.guests[0].devices[4].rng.max_bytes, 512);
     assert_string_equal(avps_platform_kind_name(AVPS_PLATFORM_RNG), "rng");
+}
+
+static void test_platform_reads_an_i2c_adapter(void **state)
+{
+    static const uint16_t allowed[] = {0x50, 0x48, 0x49};
+
+    (void)state;
+    good("examples/automotive");
+
+    const struct avps_platform_device *bus = &platform.guests[0].devices[4];
+
+    assert_int_equal(bus->kind, AVPS_PLATFORM_I2C);
+    assert_string_equal(bus->backend, "front-sensors");
+    assert_int_equal(bus->i2c.allowed.count, 3);
+    assert_memory_equal(bus->i2c.allowed.items, allowed, sizeof allowed);
+}
+
+static void test_platform_reads_a_socket_device(void **state)
+{
+    (void)state;
+    good("examples/automotive");
+
+    const struct avps_platform_device *sockets = &platform.guests[2].devices[5];
+
+    assert_int_equal(sockets->kind, AVPS_PLATFORM_VSOCK);
+    assert_int_equal(sockets->vsock.cid, 43);
+    assert_int_equal(sockets->vsock.peers.count, 0);
+    assert_true(sockets->access_platform);
 }
 
 static void test_platform_has_defaults(void **state)
@@ -392,6 +420,8 @@ int main(void)
         cmocka_unit_test(test_platform_allows_any_address_only_where_the_file_says_so),
         cmocka_unit_test(test_platform_reads_a_console),
         cmocka_unit_test(test_platform_reads_an_entropy_device),
+        cmocka_unit_test(test_platform_reads_an_i2c_adapter),
+        cmocka_unit_test(test_platform_reads_a_socket_device),
         cmocka_unit_test(test_platform_has_defaults),
         cmocka_unit_test(test_platform_withholds_what_a_list_leaves_out),
         cmocka_unit_test(test_platform_counts_units_per_transport),

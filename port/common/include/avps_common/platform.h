@@ -44,7 +44,7 @@ extern "C" {
 /** Most CPUs of a guest. */
 #define AVPS_PLATFORM_CPUS 16U
 
-/** Most entries of an allow-list: source addresses and VLANs of a network device. */
+/** Most entries of an allow-list: addresses, VLANs, chips, peers. */
 #define AVPS_PLATFORM_LIST 8U
 
 /** Most ports of a console device beside its first. */
@@ -58,13 +58,21 @@ enum avps_platform_kind {
     AVPS_PLATFORM_BLK,     /**< "blk" */
     AVPS_PLATFORM_NET,     /**< "net" */
     AVPS_PLATFORM_CONSOLE, /**< "console" */
-    AVPS_PLATFORM_RNG      /**< "rng" */
+    AVPS_PLATFORM_RNG,     /**< "rng" */
+    AVPS_PLATFORM_I2C,     /**< "i2c" */
+    AVPS_PLATFORM_VSOCK    /**< "vsock" */
 };
 
 /** How a guest finds a device. */
 enum avps_platform_transport {
     AVPS_PLATFORM_MMIO, /**< "mmio": a window of virtio-mmio. */
     AVPS_PLATFORM_PCI   /**< "pci": a function on the guest's PCI bus. */
+};
+
+/** A list of different numbers. */
+struct avps_platform_numbers {
+    uint16_t items[AVPS_PLATFORM_LIST]; /**< In the file's order. */
+    uint32_t count;                     /**< How many. */
 };
 
 /** What a block device has beside the common part. */
@@ -83,8 +91,7 @@ struct avps_platform_net {
     uint32_t mac_count;                  /**< How many; 0 with mac_any. */
     bool mac_any;                        /**< Any source address is allowed. */
     uint32_t vlan;                       /**< Untagged VLAN, 0: none. */
-    uint16_t vlans[AVPS_PLATFORM_LIST];  /**< Tagged VLANs. */
-    uint32_t vlan_count;                 /**< How many. */
+    struct avps_platform_numbers vlans;  /**< Tagged VLANs. */
     uint32_t learn_max;                  /**< Addresses the network may learn from it; 0: no
                                                    limit. */
     uint32_t rate_kbit;                  /**< Kilobits per second from the guest; 0: no limit. */
@@ -104,6 +111,17 @@ struct avps_platform_console {
 /** What an entropy device has. */
 struct avps_platform_rng {
     uint32_t max_bytes; /**< Most bytes one request gets. */
+};
+
+/** What an I2C adapter has. */
+struct avps_platform_i2c {
+    struct avps_platform_numbers allowed; /**< 7-bit addresses of chips; none: all chips. */
+};
+
+/** What a socket device has. */
+struct avps_platform_vsock {
+    uint32_t cid;                       /**< Context id of the guest, nobody else's. */
+    struct avps_platform_numbers peers; /**< Context ids that it may talk to; none: the host's. */
 };
 
 /** A device of a guest. */
@@ -128,6 +146,8 @@ struct avps_platform_device {
     struct avps_platform_net net;         /**< With kind NET. */
     struct avps_platform_console console; /**< With kind CONSOLE. */
     struct avps_platform_rng rng;         /**< With kind RNG. */
+    struct avps_platform_i2c i2c;         /**< With kind I2C. */
+    struct avps_platform_vsock vsock;     /**< With kind VSOCK. */
 };
 
 /** A guest. */

@@ -3,7 +3,7 @@
  *  From a platform's tables to the library's configurations: the one place where the policies of a
  *  platform file take effect, whatever the port.
  *
- *  Memory: none of its own; the platform's tables are borrowed by what is configured, and have to
+ *  Memory: na value of its own; the platform's tables are borrowed by what is configured, and have to
  *  outlive it. Threads: any. Guest: what it is offered follows from here.
  *
  *  Freestanding. For each device: fill in a configuration with what your back end gives and needs
@@ -15,9 +15,11 @@
 
 #include "avps/blk.h"
 #include "avps/console.h"
+#include "avps/i2c.h"
 #include "avps/net.h"
 #include "avps/rng.h"
 #include "avps/switch.h"
+#include "avps/vsock.h"
 #include "avps_common/platform.h"
 
 #ifdef __cplusplus
@@ -58,6 +60,17 @@ void avps_platform_console(const struct avps_platform_device *device,
 
 /** An entropy device. */
 void avps_platform_rng(const struct avps_platform_device *device, struct avps_rng_config *config);
+
+/** An I2C adapter: chips that the guest may talk to. */
+void avps_platform_i2c(const struct avps_platform_device *device, struct avps_i2c_config *config);
+
+/** A socket device: the guest's context id. */
+void avps_platform_vsock(const struct avps_platform_device *device,
+                         struct avps_vsock_config *config);
+
+/** Whether the guest of a socket device may talk to a context id: ask it in your `request`, and before
+ *  avps_vsock_connect. */
+bool avps_platform_vsock_allows(const struct avps_platform_device *device, uint64_t peer_cid);
 
 /** A network: size of the table and age of its entries [AVPS NET-4].
  *  @param[in,out] config  `table_size`: places there are; then those to be used. Without a clock,
