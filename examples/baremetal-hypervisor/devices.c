@@ -16,10 +16,9 @@
 #define DEVICES_TURNS  64U /* turns before the guest runs again */
 
 static const struct devices_kind *const devices_kinds[] = {
-    [AVPS_PLATFORM_BLK] = &disk_kind,
-    [AVPS_PLATFORM_NET] = &network_kind,
-    [AVPS_PLATFORM_CONSOLE] = &terminal_kind,
-    [AVPS_PLATFORM_RNG] = &entropy_kind,
+    [AVPS_PLATFORM_BLK] = &disk_kind,         [AVPS_PLATFORM_NET] = &network_kind,
+    [AVPS_PLATFORM_CONSOLE] = &terminal_kind, [AVPS_PLATFORM_RNG] = &entropy_kind,
+    [AVPS_PLATFORM_I2C] = &i2c_kind,          [AVPS_PLATFORM_VSOCK] = &vsock_kind,
 };
 
 /* ---- hooks: their context is a group ---- */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A guest's virtio devices together. Each kind has a file: disk.c, network.c, terminal.c, entropy.c, with a
- * row of the same functions. All calls are made with the guest's lock held. */
+/* A guest's virtio devices together. Each kind has a file (disk.c, network.c and so on) with a row of the same functions. All calls are made with the guest's lock held. */
 #ifndef HYP_DEVICES_H
 #define HYP_DEVICES_H
 
@@ -12,10 +11,12 @@
 #include "bm_port.h"
 #include "disk.h"
 #include "entropy.h"
+#include "i2c.h"
 #include "network.h"
 #include "terminal.h"
+#include "vsock.h"
 
-#define DEVICES_MAX 8U /* of a guest */
+#define DEVICES_MAX AVPS_PLATFORM_DEVICES /* of a guest */
 
 struct guest;
 struct devices_part;
@@ -40,6 +41,8 @@ struct devices_part {
         struct card card;
         struct terminal terminal;
         struct entropy entropy;
+        struct adapter adapter;
+        struct sockets sockets;
     };
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Spin locks. Order in which they are taken: a guest's, the networks', a guest's interrupts', the UART's. */
+/* Spin locks. Order in which they are taken: a guest's, the networks' or a bus's, a guest's interrupts', the UART's. */
 #ifndef HYP_LOCK_H
 #define HYP_LOCK_H
 

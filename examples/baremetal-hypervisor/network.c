@@ -16,7 +16,7 @@
 #define NETWORK_FRAME 1518U
 #define NETWORK_TABLE 64U
 #define NETWORK_PORTS (GUEST_MAX + PARTNER_PORTS)
-#define NETWORK_MAX   2U
+#define NETWORK_MAX   3U
 #define NETWORK_BURST                                                                              \
     (64U * 1024U) /* bytes that may come at once where the platform says nothing */
 

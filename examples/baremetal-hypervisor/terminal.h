@@ -12,7 +12,7 @@
 
 #define TERMINAL_PORTS  2U /* the terminal and one echo */
 #define TERMINAL_QUEUES (2U * TERMINAL_PORTS + 2U)
-#define TERMINAL_LINE   160U
+#define TERMINAL_LINE   320U
 
 struct terminal {
     struct avps_console console;

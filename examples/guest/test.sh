@@ -86,4 +86,6 @@ stty -echo 2>/dev/null # what the hypervisor types must not come back to it
 for test in $(argument tests disk,network,console,entropy,together | tr , ' '); do
     . "/tests/$test.sh"
 done
+# Where the kernel bounces, if it has to.
+dmesg | sed -n 's/.*created restricted DMA pool at/AVPS-POOL at/p'
 echo AVPS-DONE

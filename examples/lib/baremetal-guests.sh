@@ -28,7 +28,7 @@ follow_guests() {
         line=${line%$'\r'}
         printf '%s\n' "$line" >>"$1"
         case $line in
-        *AVPS-PHASE\ * | *AVPS-STEP\ * | *AVPS-HOSTILE\ * | *'fault in the hypervisor'* | *'Kernel panic'* | \
+        *AVPS-PHASE\ * | *AVPS-ROW\ * | *AVPS-STEP\ * | *AVPS-HOSTILE\ * | *'fault in the hypervisor'* | *'Kernel panic'* | \
             'hyp: guest starts again'* | 'hyp: report boot'* | 'hyp: cannot start'*) progress "$line" ;;
         esac
         [ "$VERBOSE" = yes ] && printf '    | %s\n' "$line" >&2

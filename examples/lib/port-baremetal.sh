@@ -7,8 +7,10 @@
 PORT_ABOUT='devices by libavps in a hypervisor at EL2'
 PORT_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross cmake ninja-build
     device-tree-compiler)
-PORT_SCENARIOS='guests cockpit'
+PORT_SCENARIOS='guests cockpit automotive'
 . "$HERE/lib/baremetal-guests.sh"
+. "$HERE/lib/baremetal-automotive.sh"
+[ "$SCENARIO" != automotive ] || PORT_PACKAGES+=("${LINUX_PACKAGES[@]}")
 
 MACHINE_MIB=1024
 KERNEL_AT=0x44200000
@@ -48,6 +50,7 @@ build_hypervisor() {
 
 port_prepare() {
     provide_guest_packages
+    [ "$SCENARIO" != automotive ] || provide_automotive_kernel
     build_initramfs
     build_hypervisor
 }

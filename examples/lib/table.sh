@@ -22,6 +22,8 @@ feature_names() {
             "20:CTRL_RX_EXTRA 21:GUEST_ANNOUNCE 22:MQ 23:CTRL_MAC_ADDR 50:DEVICE_STATS " \
             "51:HASH_TUNNEL 52:VQ_NOTF_COAL 53:NOTF_COAL 54:GUEST_USO4 55:GUEST_USO6 56:HOST_USO " \
             "57:HASH_REPORT 59:GUEST_HDRLEN 60:RSS 61:RSC_EXT 62:STANDBY 63:SPEED_DUPLEX")
+        if (device == "i2c") add("0:ZERO_LENGTH_REQUEST")
+        if (device == "vsock") add("0:STREAM 1:SEQPACKET 2:NO_IMPLIED_STREAM")
         if (device == "console") add("0:SIZE 1:MULTIPORT 2:EMERG_WRITE")
         add("28:INDIRECT_DESC 29:EVENT_IDX 32:VERSION_1 33:ACCESS_PLATFORM 34:RING_PACKED " \
             "35:IN_ORDER 36:ORDER_PLATFORM 37:SR_IOV 38:NOTIFICATION_DATA 40:RING_RESET")
@@ -37,7 +39,8 @@ counter() {
 
 # Virtio device id, as the hypervisor's report names it.
 device_id() {
-    case $1 in network) echo 1 ;; disk) echo 2 ;; console) echo 3 ;; entropy) echo 4 ;; esac
+    case $1 in network) echo 1 ;; disk) echo 2 ;; console) echo 3 ;; entropy) echo 4 ;;
+    vsock) echo 19 ;; i2c) echo 34 ;; esac
 }
 
 at_least() {
@@ -65,6 +68,11 @@ device_side() {
         at_least "$log" peer udp 4000 && at_most "$log" peer overheard 100 ;;
     console) at_least "$log" console answers 5 && at_least "$log" console echoed 1048576 &&
         at_least "$log" console blocked 1 ;;
+    i2c) at_least "$log" i2c written 256 && at_least "$log" i2c read 256 &&
+        at_least "$log" i2c denied 1 && at_most "$log" i2c malformed 0 ;;
+    vsock) at_least "$log" vsock echoed 8388608 && at_least "$log" vsock visits 1 &&
+        at_least "$log" vsock established 1102 && at_most "$log" vsock mistakes 0 &&
+        at_most "$log" vsock broken 0 && at_most "$log" vsock malformed 0 ;;
     entropy) at_least "$log" entropy bytes 65536 && at_least "$log" entropy shortened 1 &&
         at_least "$log" entropy outages 1 ;;
     esac
@@ -79,6 +87,10 @@ device_story() {
         'control commands' commands; story "$1" peer 'frames a third port overheard' overheard ;;
     console) story "$1" console 'questions answered' answers 'bytes echoed' echoed \
         'times held back' blocked ;;
+    i2c) story "$1" i2c transfers transfers 'bytes written' written 'read' read \
+        'messages failed' failed 'of these not allowed' denied ;;
+    vsock) story "$1" vsock connections established refused refused 'bytes sent back' echoed \
+        "visits of the guest's service" visits ;;
     entropy) story "$1" entropy bytes bytes 'answers cut short' shortened 'times dry' outages ;;
     esac
 }
