@@ -3,6 +3,7 @@
 #include "devices.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "avps_common/platform_apply.h"
 #include "clock.h"
@@ -14,6 +15,9 @@
 
 #define DEVICES_EVENTS 32U /* lines about faults at most, per guest */
 #define DEVICES_TURNS  64U /* turns before the guest runs again */
+#define DEVICES_SECOND 1000000000ULL
+
+static uint64_t devices_live_ns; /* between two live reports; 0: there are none */
 
 static const struct devices_kind *const devices_kinds[] = {
     [AVPS_PLATFORM_BLK] = &disk_kind,         [AVPS_PLATFORM_NET] = &network_kind,
@@ -46,10 +50,12 @@ static void devices_timer(void *ctx, uint64_t deadline_ns)
 /* Say when a guest's driver goes wrong; a guest can cause it at will, so not for ever. */
 static void devices_event(void *ctx, uint32_t device, enum avps_event code, uint64_t a, uint64_t b)
 {
-    struct guest *guest = ((const struct devices_group *)ctx)->guest;
+    struct devices_group *group = ctx;
+    struct guest *guest = group->guest;
     const bool fault = code == AVPS_EVENT_QUEUE_FAULT || code == AVPS_EVENT_DEVICE_FAULT ||
                        code == AVPS_EVENT_QUEUE_REFUSED || code == AVPS_EVENT_FEATURES_REFUSED;
 
+    avps_stats_note(&group->events[device], code, a, b);
     if (!fault || guest->events_said >= DEVICES_EVENTS) {
         return;
     }
@@ -140,6 +146,27 @@ struct avps_device_config devices_base(struct devices_part *part, struct avps_qu
     return base;
 }
 
+static void devices_name(struct devices_part *part)
+{
+    const char *guest = part->guest->plan->name;
+    const size_t length = strlen(guest);
+
+    (void)memcpy(part->name, guest, length);
+    part->name[length] = '/';
+    (void)memcpy(&part->name[length + 1U], part->plan->name, strlen(part->plan->name) + 1U);
+}
+
+/* The part that is being made has the device in the board's last slot. */
+static void devices_count(struct devices_part *part, const struct avps_device *device)
+{
+    struct devices *all = &part->guest->devices;
+    struct devices_group *group = &all->groups[part->plan->transport];
+
+    devices_name(part);
+    all->stats[all->count] =
+        (struct avps_stats_device){part->name, device, &group->events[group->board.count - 1U]};
+}
+
 /* What the platform names has to be there. */
 enum avps_status devices_attach(struct devices_part *part, struct avps_device *device)
 {
@@ -147,6 +174,9 @@ enum avps_status devices_attach(struct devices_part *part, struct avps_device *d
                                         ? bm_pci_attach(&part->guest->devices.bus, device)
                                         : bm_attach(part->board, device);
 
+    if (status == AVPS_OK) {
+        devices_count(part, device);
+    }
     if (status == AVPS_OK && avps_platform_missing(part->plan, device) != NULL) {
         return AVPS_E_UNSUPPORTED;
     }
@@ -197,12 +227,54 @@ static void devices_arm(const struct devices *all)
     for (uint32_t i = 0; i < DEVICES_GROUPS; i++) {
         first = all->groups[i].deadline_ns < first ? all->groups[i].deadline_ns : first;
     }
+    if (devices_live_ns != 0U) {
+        first = all->live_ns < first ? all->live_ns : first;
+    }
     for (uint32_t i = 0; i < all->count; i++) {
         const uint64_t due = all->parts[i].kind->due_ns(&all->parts[i]);
 
         first = due < first ? due : first;
     }
     clock_arm(first);
+}
+
+/* ---- live reports ---- */
+
+void devices_report_live(uint32_t seconds)
+{
+    devices_live_ns = seconds * DEVICES_SECOND;
+}
+
+/* Of the guests that run, the first ends a report, on the devices of all. */
+static bool devices_is_first(const struct guest *guest, uint32_t *count)
+{
+    bool first = true;
+
+    *count = 0;
+    for (uint32_t i = 0; i < guest_count(); i++) {
+        const bool runs = guest_at(i) == guest || guest_is_running(guest_at(i));
+
+        first = first && (!runs || guest->number <= i);
+        *count += runs ? guest_at(i)->devices.count : 0U;
+    }
+    return first;
+}
+
+/* Each guest's devices are reported in their own context, all at the same time; the end comes with the next
+ * lines of the first guest. */
+static void devices_live(struct guest *guest)
+{
+    struct devices *all = &guest->devices;
+    uint32_t count = 0;
+
+    if (devices_live_ns == 0U || clock_now_ns() < all->live_ns) {
+        return;
+    }
+    if (all->live_ns != 0U && devices_is_first(guest, &count)) {
+        report_devices_end(count);
+    }
+    report_devices(all->stats, all->count);
+    all->live_ns = (clock_now_ns() / devices_live_ns + 1U) * devices_live_ns;
 }
 
 void devices_run(struct guest *guest)
@@ -213,6 +285,7 @@ void devices_run(struct guest *guest)
     for (uint32_t turn = 0; turn < DEVICES_TURNS && more; turn++) {
         more = devices_poll(all);
     }
+    devices_live(guest);
     devices_arm(all);
 }
 
@@ -235,9 +308,8 @@ void devices_report(struct guest *guest)
 {
     const struct devices *all = &guest->devices;
 
-    for (uint32_t i = 0; i < DEVICES_GROUPS; i++) {
-        report_board(guest, &all->groups[i].board);
-    }
+    report_devices(all->stats, all->count);
+    report_devices_end(all->count);
     for (uint32_t i = 0; i < all->count; i++) {
         all->parts[i].kind->report(&all->parts[i]);
     }

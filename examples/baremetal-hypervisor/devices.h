@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "avps_common/platform.h"
+#include "avps_common/stats.h"
 #include "bm_pci.h"
 #include "bm_port.h"
 #include "disk.h"
@@ -35,6 +36,7 @@ struct devices_part {
     const struct devices_kind *kind;
     struct guest *guest;
     const struct avps_platform_device *plan;
+    char name[2U * (AVPS_PLATFORM_NAME + 1U)]; /* "guest/device" */
     struct bm_board *board;
     union {
         struct disk disk;
@@ -52,6 +54,7 @@ struct devices_group {
     uint32_t first_line;
     uint64_t deadline_ns;
     struct bm_board board;
+    struct avps_stats_events events[BM_DEVICES]; /* by slot */
 };
 
 #define DEVICES_GROUPS 2U /* by enum avps_platform_transport */
@@ -60,7 +63,9 @@ struct devices {
     struct devices_group groups[DEVICES_GROUPS];
     struct bm_pci bus;
     struct devices_part parts[DEVICES_MAX];
+    struct avps_stats_device stats[DEVICES_MAX]; /* of the parts */
     uint32_t count;
+    uint64_t live_ns; /* when the next live report is due */
 };
 
 /* Make all devices of `guest`. @return NULL, or the name of the one that could not be made. */
@@ -84,7 +89,10 @@ void devices_run(struct guest *guest);
 /* The guest is gone: reset everything. */
 void devices_restart(struct guest *guest);
 
-/* One line or two per device. */
+/* All that was counted, at the end. */
 void devices_report(struct guest *guest);
+
+/* From now on report every so many seconds while guests run; 0: never. */
+void devices_report_live(uint32_t seconds);
 
 #endif

@@ -136,6 +136,18 @@ bool host_option(const struct host *host, const char *option)
     return rest != NULL && (*rest == '\0' || *rest == ' ');
 }
 
+uint32_t host_option_number(const struct host *host, const char *name)
+{
+    const char *at = host_word(host, name);
+    uint32_t number = 0;
+
+    while (at != NULL && *at >= '0' && *at <= '9' && number < UINT32_MAX / 10U) {
+        number = number * 10U + (uint32_t)(*at - '0');
+        at++;
+    }
+    return number;
+}
+
 bool host_option_value(const struct host *host, const char *name, const char *value)
 {
     const char *at = host_word(host, name);

@@ -40,6 +40,9 @@ bool host_read(struct host *host, const void *dtb);
 /* Whether `option` is one of the space-separated words of the hypervisor's options. */
 bool host_option(const struct host *host, const char *option);
 
+/* The number behind the option's `name`, "name=12". @return 0: there is none. */
+uint32_t host_option_number(const struct host *host, const char *name);
+
 /* Whether `value` stands in the comma-separated list behind the option's `name`, "name=a,b". */
 bool host_option_value(const struct host *host, const char *name, const char *value);
 

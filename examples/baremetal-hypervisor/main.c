@@ -7,6 +7,7 @@
 
 #include "arch.h"
 #include "cpu.h"
+#include "devices.h"
 #include "gic.h"
 #include "guest.h"
 #include "guest_map.h"
@@ -125,6 +126,7 @@ void hyp_main(void)
         gic_limit(2U);
     }
     memory_init(host.ram.base + host.ram.size);
+    devices_report_live(host_option_number(&host, "stats="));
     main_make_guests(&host);
     main_banner(&host);
     main_expect(cpu_start_all());

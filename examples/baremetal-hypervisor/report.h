@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What devices counted, machine-readable: "hyp: report <what> name=value ... vm=<guest>". */
+/* What was counted, machine-readable: of devices and their queues the lines of avps_common/stats.h, which
+ * avps-top reads; of their back ends "hyp: report <what> name=value ... vm=<guest>". */
 #ifndef HYP_REPORT_H
 #define HYP_REPORT_H
 
 #include <stdint.h>
 
-#include "bm_port.h"
+#include "avps_common/stats.h"
 
 struct guest;
 
@@ -13,7 +14,10 @@ struct guest;
 void report_begin(const char *what);
 void report_end(const struct guest *guest);
 
-/* Every device of a board, and its queues that were used. */
-void report_board(const struct guest *guest, const struct bm_board *board);
+/* The lines of devices, their queues that were used, and their last events; the report's end is another's. */
+void report_devices(const struct avps_stats_device *devices, uint32_t count);
+
+/* The end of a report on so many devices. */
+void report_devices_end(uint32_t count);
 
 #endif

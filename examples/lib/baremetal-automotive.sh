@@ -21,7 +21,7 @@ boot_automotive() {
 
 # guest_log LOG GUEST: the part of the log that is about one of the guests, as if it were alone.
 guest_log() {
-    sed -n "s/^\\[$2\\] //p; /^hyp: .* vm=$2\$/p" "$1" >"$BUILD/console-automotive-$2.log"
+    sed -n "s/^\\[$2\\] //p; /^hyp: .* vm=$2\$/p; /^hyp: [a-z]* name=$2\\//p" "$1" >"$BUILD/console-automotive-$2.log"
     echo "$BUILD/console-automotive-$2.log"
 }
 

@@ -45,13 +45,17 @@ boot_cockpit() {
 
 # ---- from the log to rows ----
 
-# vm_counter LOG GUEST WHAT COUNTER: sum over the guest's lines of that kind.
+# vm_counter LOG GUEST WHAT COUNTER: sum over what the guest has of that kind; of a device the last line counts.
 vm_counter() {
-    awk -v vm="vm=$2" -v what="$3" -v name="$4=" '
-        $1 == "hyp:" && $2 == "report" && $3 == what && $NF == vm {
-            for (i = 4; i < NF; i++) if (index($i, name) == 1) sum += substr($i, length(name) + 1)
+    awk -v vm="vm=$2" -v names="name=$2/" -v what="$3" -v name="$4=" '
+        function value(i) {
+            for (i = 4; i <= NF; i++) if (index($i, name) == 1) return substr($i, length(name) + 1)
+            return 0
         }
-        END { print sum + 0 }' "$1"
+        $1 != "hyp:" { next }
+        $2 == "report" && $3 == what && $NF == vm { sum += value() }
+        $2 == what && index($3, names) == 1 { last[$3] = value() }
+        END { for (i in last) sum += last[i]; print sum + 0 }' "$1"
 }
 
 phase_field() {

@@ -21,6 +21,7 @@ BOOT_SECONDS=240 # no boot takes this long: something hangs
 # further arguments of QEMU.
 boot_guest() {
     local options=$1 args=$2
+    [ -z "$STATS" ] || options="$options stats=$STATS"
     shift 2
     "$@" qemu-system-aarch64 \
         -M virt,virtualization=on,gic-version=3 -cpu cortex-a57 -m "$MACHINE_MIB" \

@@ -32,9 +32,9 @@ feature_names() {
     }' | sed 's/ $//'
 }
 
-# Value of counter $3 in the line of log $1 that starts "hyp: report $2".
+# Value of counter $3 in the last line of log $1 that starts "hyp: report $2" or "hyp: $2".
 counter() {
-    sed -n "s/^hyp: report $2.* $3=\([0-9]*\).*/\1/p" "$1" | head -n 1
+    sed -n "s/^hyp: \(report \)\{0,1\}$2.* $3=\([0-9]*\).*/\2/p" "$1" | tail -n 1
 }
 
 # Virtio device id, as the hypervisor's report names it.
@@ -58,7 +58,7 @@ at_most() {
 # What the device side must have counted for device $2 in log $1; prints the first complaint.
 device_side() {
     local log=$1 device
-    device="device slot=[0-9]* id=$(device_id "$2")"
+    device="device name=[^ ]* id=$(device_id "$2") "
     at_least "$log" "$device" negotiations 1 && at_most "$log" "$device" faults 0 &&
         at_most "$log" "$device" needs_reset 0 && at_most "$log" "$device" bad_accesses 0 || return
     case $2 in
