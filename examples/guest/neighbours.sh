@@ -72,9 +72,9 @@ conduct() {
     phase alone 3
     if [ "$(argument third hostile)" != none ]; then
         operator start hostile
-        phase busy 3
+        phase busy 5
         operator restart hostile
-        phase attacked 3
+        phase attacked 5
     fi
     restart
     if [ "$(argument third hostile)" != none ]; then
